@@ -1,0 +1,126 @@
+"""Settings: every knob of an installation, with why it exists. The only reader of the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+_MIN_SECRET = 32
+_TRUE = frozenset({"1", "on", "true", "yes"})
+_FALSE = frozenset({"0", "off", "false", "no", ""})
+
+
+class SettingError(Exception):
+    """A setting is missing or wrong; the message names it."""
+
+
+def _setting(why: str, default: Any, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"why": why, "secret": secret}, repr=not secret)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation. Each field is read from the environment variable of its name in upper case."""
+
+    database_url: str = _setting("PostgreSQL 15 or newer, as a SQLAlchemy URL.", "", secret=True)
+    read_database_url: str = _setting("A streaming standby for reads; empty: reads go to the primary.", "", secret=True)
+    redis_url: str = _setting("Redis 7 or Valkey: doorbell of the workers and rate limits.", "", secret=True)
+    s3_endpoint: str = _setting("Object storage as the server reaches it.", "")
+    s3_public_endpoint: str = _setting("Object storage as clients reach it, for presigned links; empty: the same.", "")
+    s3_access_key: str = _setting("Key id of the object storage.", "", secret=True)
+    s3_secret_key: str = _setting("Key of the object storage.", "", secret=True)
+    s3_bucket: str = _setting("Bucket of this installation.", "circle")
+    s3_region: str = _setting("Region that requests are signed for.", "us-east-1")
+    secret_key: str = _setting("Seals stored answers, codes and signed links; 32 characters at least.", "", secret=True)
+    site_url: str = _setting("Address that people and providers reach this installation at.", "http://127.0.0.1:8000")
+    host: str = _setting("Address that the web process listens on.", "127.0.0.1")
+    port: int = _setting("Port that the web process listens on.", 8000)
+    web_workers: int = _setting("Web processes; one per core.", 2)
+    web_threads: int = _setting("Threads of a web process: how many may wait for the database at once.", 4)
+    trusted_proxies: int = _setting("Proxies in front whose X-Forwarded-For is believed.", 0)
+    test_mode: bool = _setting(
+        "A clock that can be set and a drain of due work; refuses live provider keys.", default=False
+    )
+    rate_limits: bool | None = _setting("Off or on; unset: on, but 1,000 times higher in test mode.", None)
+    statement_timeout_ms: int = _setting("The last wall against a runaway query.", 10_000)
+    prepared_statements: bool = _setting(
+        "Off behind a pooler that can't keep them (PgBouncer before 1.21).", default=True
+    )
+    log_level: str = _setting("debug, info, warning or error.", "info")
+    metrics_token: str = _setting(
+        "Bearer token for /metrics from beyond loopback; empty: loopback only.", "", secret=True
+    )
+    mail_url: str = _setting(
+        "smtp://user:password@host:587 for e-mail; `mailbox:` keeps mail for the dev mailbox page.",
+        "",
+        secret=True,
+    )
+    mail_from: str = _setting("Sender of e-mail.", "circle@localhost")
+    sms_url: str = _setting("Webhook that sends text messages; `mailbox:` as above.", "", secret=True)
+    wechat_base_url: str = _setting("WeChat's API, for mini-program log-in.", "https://api.weixin.qq.com")
+    wechat_app_id: str = _setting("App id of the mini program; empty: WeChat log-in is off.", "")
+    wechat_app_secret: str = _setting("Secret of the mini program.", "", secret=True)
+    talk_max_length: int = _setting("Characters in a talk, question or answer.", 10_000)
+    article_max_length: int = _setting("Characters in an article.", 100_000)
+    comment_max_length: int = _setting("Characters in a comment.", 1_000)
+    max_images: int = _setting("Images on one post.", 9)
+    max_files: int = _setting("Other files on one post.", 9)
+    max_image_bytes: int = _setting("Bytes of one image.", 20 * 1024 * 1024)
+    max_file_bytes: int = _setting("Bytes of one file, audio or video.", 200 * 1024 * 1024)
+    platform_fee_bps: int = _setting("The operator's share of each payment, in basis points.", 0)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """Read and check the environment. Errors: SettingError naming the variable."""
+        env = os.environ if env is None else env
+        values: dict[str, object] = {}
+        for one in fields(cls):
+            raw = env.get(one.name.upper())
+            if raw is not None:
+                values[one.name] = _parse(one.name.upper(), raw, one.default)
+        settings = cls(**values)  # type: ignore[arg-type]
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Refuse an installation that can't work or isn't safe. Errors: SettingError."""
+        for name in (
+            "database_url",
+            "redis_url",
+            "s3_endpoint",
+            "s3_access_key",
+            "s3_secret_key",
+            "secret_key",
+        ):
+            if not getattr(self, name):
+                raise SettingError(f"{name.upper()} is not set")
+        if not self.database_url.startswith("postgresql+psycopg://"):
+            raise SettingError("DATABASE_URL must begin with postgresql+psycopg://")
+        if not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingError("REDIS_URL must begin with redis://, rediss:// or unix://")
+        for name in ("s3_endpoint", "site_url", "wechat_base_url"):
+            if not getattr(self, name).startswith(("http://", "https://")):
+                raise SettingError(f"{name.upper()} must begin with http:// or https://")
+        if len(self.secret_key) < _MIN_SECRET:
+            raise SettingError(f"SECRET_KEY must have at least {_MIN_SECRET} characters")
+        if not 0 <= self.platform_fee_bps <= 10_000:  # noqa: PLR2004 - all of it, in basis points
+            raise SettingError("PLATFORM_FEE_BPS must be between 0 and 10000")
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the site by TLS, so that cookies may insist on it."""
+        return self.site_url.startswith("https://")
+
+
+def _parse(name: str, raw: str, default: object) -> object:
+    if isinstance(default, bool) or default is None:
+        lowered = raw.strip().lower()
+        if lowered in _TRUE | _FALSE:
+            return lowered in _TRUE
+        raise SettingError(f"{name} must be on or off, not {raw!r}")
+    if isinstance(default, int):
+        try:
+            return int(raw)
+        except ValueError:
+            raise SettingError(f"{name} must be a whole number, not {raw!r}") from None
+    return raw.strip()
