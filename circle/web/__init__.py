@@ -1,0 +1,1 @@
+"""HTTP without features: the routes facade, errors as problem+json, pagination, limits, documents."""

@@ -1,0 +1,60 @@
+"""Flask-SQLAlchemy's engines as the kernel's connections: `None` for transactions, `read` for autocommit reads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session
+
+from circle.config import Settings
+from circle.kernel.db import Base
+
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+
+READ = "read"
+
+
+def configure_database(app: Flask, settings: Settings) -> None:
+    """Make both engines. Reads autocommit and skip the pool's rollback: one round trip per statement."""
+    connect_args = {
+        "options": f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC",
+        "prepare_threshold": 2 if settings.prepared_statements else None,
+        "application_name": "circle",
+    }
+    pool = {"pool_size": settings.web_threads + 1, "max_overflow": 4, "pool_pre_ping": False, "pool_recycle": 1800}
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**pool, "connect_args": connect_args}
+    app.config["SQLALCHEMY_BINDS"] = {
+        READ: {
+            "url": settings.read_database_url or settings.database_url,
+            "isolation_level": "AUTOCOMMIT",
+            "pool_reset_on_return": None,
+            **pool,
+            "connect_args": connect_args,
+        }
+    }
+    db.init_app(app)
+
+
+class PooledConnections:
+    """Connections of the application's engines; each session is its own."""
+
+    def session(self) -> Session:
+        return db.session.session_factory()
+
+    def read_session(self) -> Session:
+        return Session(bind=db.engines[READ], autoflush=False, expire_on_commit=False)
+
+    @contextmanager
+    def reader(self) -> "Iterator[psycopg.Connection[Any]]":
+        pooled = db.engines[READ].raw_connection()
+        try:
+            yield cast("psycopg.Connection[Any]", pooled.driver_connection)
+        except psycopg.OperationalError:
+            pooled.invalidate()
+            raise
+        finally:
+            pooled.close()

@@ -1,0 +1,89 @@
+"""What surrounds every request: its id, its log line, its metrics, and errors as problem+json."""
+
+import re
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from psycopg import errors as pg
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from circle.kernel.clock import elapsed
+from circle.kernel.errors import CircleError, Invalid, StaleVersion, Unavailable, error_for_constraint
+from circle.kernel.ids import new_id
+from circle.web.answers import http_problem, problem
+from circle.web.metrics import REQUESTS, SECONDS
+
+log = structlog.get_logger("circle.request")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_QUIET = frozenset({"health.healthz", "health.readyz", "metrics.metrics"})
+MAX_BODY = 2 * 1024 * 1024
+
+
+def surround_requests(app: Flask) -> None:
+    """Install the hooks and error handlers."""
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.register_error_handler(CircleError, problem)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(IntegrityError, _integrity_error)
+    app.register_error_handler(StaleDataError, lambda _error: problem(StaleVersion()))
+    app.register_error_handler(DataError, _data_error)
+    app.register_error_handler(OperationalError, _database_trouble)
+    app.register_error_handler(InterfaceError, _database_trouble)
+    app.register_error_handler(pg.OperationalError, _database_trouble)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id().hex
+    g.began = elapsed()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    route = request.endpoint or "none"
+    seconds = elapsed() - g.began
+    REQUESTS.labels(route, request.method, response.status_code).inc()
+    SECONDS.labels(route).observe(seconds)
+    if route not in _QUIET:
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            ms=round(seconds * 1000, 1),
+            route=route,
+        )
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, InternalServerError):
+        log.error("unhandled", exc_info=error.original_exception or error)
+        return problem(CircleError())
+    return http_problem(error)
+
+
+def _integrity_error(error: IntegrityError) -> Response:
+    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    log.info("constraint", constraint=name)
+    return problem(error_for_constraint(name)())
+
+
+def _data_error(error: DataError) -> Response:
+    # Validation should have caught it: the answer is right, the log asks for a tighter schema.
+    log.error("data_error", error=str(error.orig))
+    return problem(Invalid())
+
+
+def _database_trouble(error: Any) -> Response:
+    log.error("database_trouble", error=str(getattr(error, "orig", error)))
+    return problem(Unavailable())

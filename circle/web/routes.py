@@ -1,0 +1,269 @@
+"""The routes facade: a route is a decorator and one call.
+
+The life of a request is fixed: read and validate, find the caller, count against the limits, open a unit of
+work, replay a known Idempotency-Key, call the view, dump, keep the answer, commit, ring. A caller is required
+unless `public=True` is written. GET opens a read-only unit. See docs/how-a-request-flows.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import flask_smorest
+import orjson
+from flask import Response, g, request
+
+from circle.kernel.caller import Caller
+from circle.kernel.errors import CircleError, Forbidden, Malformed, Unauthenticated, UnsupportedMedia
+from circle.kernel.idempotency import MAX_KEY, IdempotencyKey, Replay, Steps
+from circle.kernel.text import Text
+from circle.kernel.uow import UnitOfWork
+from circle.web.answers import Answer, dumps, json_response, show_allowance, version_from_if_match
+from circle.web.documents import describe
+from circle.web.fields import Schema
+from circle.web.limits import Limit
+from circle.web.system import Gate, System, system
+from circle.web.validation import load
+
+View = Callable[..., Any]
+READ, WRITE = "read", "write"
+
+
+class ScopeMissing(Forbidden):
+    code = "scope_missing"
+    text = Text("这个令牌没有“{scope}”权限。", "This token lacks the scope '{scope}'.")
+
+
+class IdempotencyKeyRequired(Malformed):
+    code = "idempotency_key_required"
+    text = Text("这里必须带 Idempotency-Key。", "An Idempotency-Key is required here.")
+
+
+class BadIdempotencyKey(Malformed):
+    code = "bad_idempotency_key"
+    text = Text("Idempotency-Key 无效。", "The Idempotency-Key is not valid.")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route, as its decorator declares it."""
+
+    name: str
+    method: str
+    path: str
+    body: type[Schema] | None = None
+    query: type[Schema] | None = None
+    answer: type[Schema] | None = None
+    status: int = 200
+    errors: Sequence[type[CircleError]] = ()
+    public: bool = False
+    scope: str = WRITE
+    limits: Sequence[Limit] = ()
+    # The view built its own dict in the schema's shape (a test compares them): no dump.
+    hot: bool = False
+    # PATCH: the view gets `version`, what If-Match named.
+    versioned: bool = False
+    # Money moves: the Idempotency-Key header must be there.
+    key_required: bool = False
+    # The view gets `units` and opens its own units of work, because it talks to the outside in between.
+    steps: bool = False
+    gate: Gate | None = None
+    redirects: bool = False
+
+    @property
+    def reads(self) -> bool:
+        return self.method == "GET"
+
+
+class Routes:
+    """The routes of one feature, under `/v1`."""
+
+    def __init__(self, name: str, description: str, *, gate: Gate | None = None) -> None:
+        self.blueprint = flask_smorest.Blueprint(name, name, url_prefix="/v1", description=description)
+        self.operations: list[Operation] = []
+        self._gate = gate
+
+    def get(self, path: str, **options: Any) -> Callable[[View], View]:
+        return self._route("GET", path, {"scope": READ, **options})
+
+    def post(self, path: str, **options: Any) -> Callable[[View], View]:
+        return self._route("POST", path, options)
+
+    def put(self, path: str, **options: Any) -> Callable[[View], View]:
+        return self._route("PUT", path, options)
+
+    def patch(self, path: str, **options: Any) -> Callable[[View], View]:
+        return self._route("PATCH", path, options)
+
+    def delete(self, path: str, **options: Any) -> Callable[[View], View]:
+        return self._route("DELETE", path, options)
+
+    def _route(self, method: str, path: str, options: dict[str, Any]) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            operation = Operation(name=view.__name__, method=method, path=path, **{"gate": self._gate, **options})
+            self.operations.append(operation)
+            run = _serve(operation, view)
+            documented = self.blueprint.doc(**describe(operation, view))(run)
+            self.blueprint.route(path, methods=[method], endpoint=view.__name__)(documented)
+            return view
+
+        return decorate
+
+
+def _serve(operation: Operation, view: View) -> View:
+    body_schema = operation.body() if operation.body else None
+    query_schema = operation.query() if operation.query else None
+    answer_schema = operation.answer() if operation.answer and not operation.hot else None
+
+    @wraps(view)
+    def serve(**arguments: Any) -> Response:
+        at = system()
+        if query_schema is not None:
+            arguments["query"] = load(query_schema, request.args.to_dict())
+        if body_schema is not None:
+            arguments["body"] = load(body_schema, _read_json())
+        if operation.versioned:
+            arguments["version"] = version_from_if_match()
+        if operation.reads:
+            return _read(at, operation, view, arguments, answer_schema)
+        if operation.steps:
+            return _run_steps(at, operation, view, arguments, answer_schema)
+        return _write(at, operation, view, arguments, answer_schema)
+
+    return serve
+
+
+def _read(at: System, operation: Operation, view: View, arguments: dict[str, Any], schema: Schema | None) -> Response:
+    if operation.limits:
+        _admit(at, operation, arguments)
+    with at.units.read() as uow:
+        caller = find_caller(at, uow, operation)
+        result = view(uow, caller, **arguments)
+        data = schema.dump(result) if schema else result
+    if caller and caller.unseen:
+        at.seen(at.units, caller)
+    if operation.redirects:
+        return _redirect(data)
+    version = data.get("version") if isinstance(data, dict) else None
+    return _finish(json_response(dumps(data), 200, version=version, private=caller is not None))
+
+
+def _write(at: System, operation: Operation, view: View, arguments: dict[str, Any], schema: Schema | None) -> Response:
+    caller = _admit(at, operation, arguments)
+    with at.units.write() as uow:
+        key = _idempotency_key(at, operation, caller)
+        replay = key.begin(uow) if key else None
+        if replay:
+            return _replayed(replay)
+        result = view(uow, caller, **arguments)
+        uow.session.flush()
+        status, body, headers = _rendered(operation, result, schema)
+        if key:
+            key.finish(uow, status, body)
+    return _finish(json_response(body, status), headers)
+
+
+def _run_steps(
+    at: System, operation: Operation, view: View, arguments: dict[str, Any], schema: Schema | None
+) -> Response:
+    caller = _admit(at, operation, arguments)
+    steps = Steps(at.units, _idempotency_key(at, operation, caller))
+    replay = steps.begin()
+    if replay:
+        return _replayed(replay)
+    with steps:
+        result = view(at.units, caller, **arguments)
+        status, body, headers = _rendered(operation, result, schema)
+        steps.finish(status, body)
+    return _finish(json_response(body, status), headers)
+
+
+def _admit(at: System, operation: Operation, arguments: dict[str, Any]) -> Caller | None:
+    """Find the caller and count the request, before any transaction is open."""
+    with at.units.read() as uow:
+        caller = find_caller(at, uow, operation)
+    if caller and caller.unseen:
+        at.seen(at.units, caller)
+    for limit in operation.limits:
+        g.allowance = at.limiter.hit(limit, _identity(limit, caller, arguments.get("body", {})))
+    return caller
+
+
+def _identity(limit: Limit, caller: Caller | None, body: dict[str, Any]) -> str:
+    if limit.per == "user":
+        return str(caller.user_id) if caller else request.remote_addr or ""
+    if limit.per == "ip":
+        return request.remote_addr or ""
+    if limit.per == "identity":
+        return str(body.get("email") or body.get("phone"))
+    return ""
+
+
+def _rendered(operation: Operation, result: Any, schema: Schema | None) -> tuple[int, bytes, Any]:
+    answer = result if isinstance(result, Answer) else Answer(result)
+    status = answer.status or operation.status
+    if status == 204:  # noqa: PLR2004
+        return status, b"", answer.headers
+    return status, dumps(schema.dump(answer.data) if schema else answer.data), answer.headers
+
+
+def find_caller(at: System, uow: UnitOfWork, operation: Operation) -> Caller | None:
+    """Return whose bearer token this is. Errors: Unauthenticated, ScopeMissing."""
+    header = request.headers.get("Authorization", "")
+    if not header and operation.public:
+        return None
+    kind, _, credential = header.partition(" ")
+    caller = None
+    if kind.lower() == "bearer" and credential.isascii():
+        gate = operation.gate or at.gate
+        caller = gate(uow, credential.strip(), request.view_args or {})
+    if caller is None:
+        raise Unauthenticated
+    if not caller.may(operation.scope):
+        raise ScopeMissing(scope=operation.scope)
+    g.caller = caller
+    return caller
+
+
+def _idempotency_key(at: System, operation: Operation, caller: Caller | None) -> IdempotencyKey | None:
+    key = request.headers.get("Idempotency-Key") if operation.method == "POST" else None
+    if key is None:
+        if operation.key_required:
+            raise IdempotencyKeyRequired
+        return None
+    if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= MAX_KEY:
+        raise BadIdempotencyKey
+    scope = f"{caller and caller.user_id} {operation.method} {request.path}"
+    return IdempotencyKey(scope=scope, key=key, request=request.get_data(), secret=at.settings.secret_key)
+
+
+def _read_json() -> Any:
+    if not request.is_json:
+        if request.content_length:
+            raise UnsupportedMedia
+        return {}
+    try:
+        return orjson.loads(request.get_data())
+    except orjson.JSONDecodeError as error:
+        raise Malformed from error
+
+
+def _replayed(replay: Replay) -> Response:
+    return _finish(json_response(replay.body, replay.status), {"Idempotent-Replayed": "true"})
+
+
+def _redirect(url: str) -> Response:
+    response = Response(status=302)
+    response.headers["Location"] = url
+    response.headers["Cache-Control"] = "private, no-store"
+    return _finish(response)
+
+
+def _finish(response: Response, headers: Any = None) -> Response:
+    if headers:
+        response.headers.update(headers)
+    allowance = g.get("allowance")
+    if allowance is not None:
+        show_allowance(response, allowance)
+    return response

@@ -1,0 +1,29 @@
+"""What the wired application offers to the facade: found in `app.extensions["circle"]`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import current_app
+
+from circle.config import Settings
+from circle.kernel.caller import Caller
+from circle.kernel.uow import UnitOfWork, Units
+from circle.web.limits import Limiter
+
+# Finds whose credential it is, in one statement; gates may fetch along what the route's policy will ask.
+Gate = Callable[[UnitOfWork, str, Mapping[str, Any]], Caller | None]
+
+
+@dataclass(frozen=True)
+class System:
+    settings: Settings
+    units: Units
+    limiter: Limiter
+    gate: Gate
+    # Called after a request whose caller was last seen a while ago.
+    seen: Callable[[Units, Caller], None]
+
+
+def system() -> System:
+    return cast("System", current_app.extensions["circle"])
