@@ -1,0 +1,1 @@
+"""People: identities, sessions, personal tokens, one-time codes."""

@@ -1,0 +1,124 @@
+"""Shapes of accounts in requests and answers."""
+
+from circle.accounts.models import CodePurpose
+from circle.kernel.text import LANGUAGES
+from circle.web.fields import Choice, Dict, Id, Instant, Int, List, Nested, OutBool, OutStr, Schema, Str
+
+_EMAIL = {"example": "linxiao@example.org"}
+_PASSWORD = {"example": "correct horse battery staple"}
+SCOPES = ("read", "write")
+
+
+class _Address(Schema):
+    email = Str(most=254, metadata=_EMAIL)
+    phone = Str(most=32, metadata={"description": "E.164, such as +8613800138000.", "example": None})
+
+
+class RegisterIn(_Address):
+    password = Str(most=128, least=8, metadata=_PASSWORD)
+    code = Str(most=12)
+    display_name = Str(most=40, required=True, metadata={"example": "林晓"})
+    device_name = Str(most=80, load_default="", metadata={"example": "Pixel 9"})
+
+
+class CodeIn(_Address):
+    purpose = Choice(CodePurpose, required=True)
+
+
+class LoginIn(_Address):
+    password = Str(most=128, metadata=_PASSWORD)
+    code = Str(most=12)
+    device_name = Str(most=80, load_default="", metadata={"example": "Pixel 9"})
+
+
+class WechatIn(Schema):
+    code = Str(most=200, required=True, metadata={"example": "0a3Lzl0w3"})
+    display_name = Str(most=40, load_default="", metadata={"example": "林晓"})
+    device_name = Str(most=80, load_default="", metadata={"example": "微信"})
+
+
+class ResetPasswordIn(_Address):
+    code = Str(most=12, required=True, metadata={"example": "402913"})
+    password = Str(most=128, least=8, required=True, metadata=_PASSWORD)
+
+
+class IdentityIn(_Address):
+    code = Str(most=12, required=True, metadata={"example": "402913"})
+
+
+class IdentityOut(Schema):
+    id = Id(required=True)
+    kind = OutStr(required=True, metadata={"example": "email"})
+    value = OutStr(required=True, metadata=_EMAIL)
+    verified = OutBool(required=True)
+
+
+class MeOut(Schema):
+    id = Id(required=True)
+    display_name = OutStr(required=True, metadata={"example": "林晓"})
+    avatar_url = OutStr(required=True, allow_none=True, metadata={"example": None})
+    bio = OutStr(required=True, metadata={"example": "读书写字。"})
+    language = OutStr(required=True, metadata={"example": "zh-CN"})
+    timezone = OutStr(required=True, metadata={"example": "Asia/Shanghai"})
+    email = OutStr(required=True, allow_none=True, metadata=_EMAIL)
+    phone = OutStr(required=True, allow_none=True, metadata={"example": None})
+    has_password = OutBool(required=True)
+    identities = List(Nested(IdentityOut), required=True)
+    created_at = Instant(required=True)
+    version = Int(required=True)
+
+
+class AuthenticatedOut(Schema):
+    user = Nested(MeOut, required=True)
+    token = OutStr(required=True, metadata={"example": "cs_…"})
+    expires_at = Instant(required=True)
+
+
+class MePatch(Schema):
+    display_name = Str(most=40, metadata={"example": "林晓"})
+    bio = Str(most=500, least=0, lines=True, metadata={"example": "读书写字。"})
+    avatar_media_id = Id(allow_none=True, metadata={"example": None})
+    language = Choice(LANGUAGES)
+    timezone = Str(most=64, metadata={"example": "Asia/Shanghai"})
+    password = Str(most=128, least=8, metadata=_PASSWORD)
+    current_password = Str(most=128, metadata={"description": "Needed to change a password that is set.", **_PASSWORD})
+
+
+class DeleteMeIn(Schema):
+    password = Str(most=128, metadata={"description": "Needed where the account has a password.", **_PASSWORD})
+
+
+class SessionOut(Schema):
+    id = Id(required=True)
+    device_name = OutStr(required=True, metadata={"example": "Pixel 9"})
+    created_at = Instant(required=True)
+    last_seen_at = Instant(required=True)
+    expires_at = Instant(required=True)
+    current = OutBool(required=True)
+
+
+class TokenIn(Schema):
+    name = Str(most=80, required=True, metadata={"example": "back-up script"})
+    scopes = List(Choice(SCOPES), required=True, metadata={"example": ["read"]})
+    expires_at = Instant(load_default=None)
+
+
+class TokenOut(Schema):
+    id = Id(required=True)
+    name = OutStr(required=True, metadata={"example": "back-up script"})
+    hint = OutStr(required=True, metadata={"example": "cp_…x7Qk"})
+    scopes = List(OutStr(metadata={"example": "read"}), required=True)
+    created_at = Instant(required=True)
+    last_seen_at = Instant(required=True, allow_none=True)
+    expires_at = Instant(required=True, allow_none=True)
+
+
+class NewTokenOut(TokenOut):
+    token = OutStr(required=True, metadata={"description": "Shown this once.", "example": "cp_…"})
+
+
+class PersonalDataOut(Schema):
+    """All that the installation keeps about a person, by section."""
+
+    generated_at = Instant(required=True)
+    sections = Dict(required=True, metadata={"example": {"profile": []}})

@@ -1,0 +1,1 @@
+"""Use cases of accounts, a family a file."""

@@ -1,0 +1,197 @@
+"""Registering, editing and deleting accounts."""
+
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from sqlalchemy import delete, func, select
+
+from circle.accounts import events
+from circle.accounts.addresses import Address, read_address
+from circle.accounts.errors import BadCredentials, IdentityTaken, LastIdentity, NoAccount
+from circle.accounts.models import CodePurpose, Identity, IdentityKind, User
+from circle.accounts.passwords import hash_password, password_matches
+from circle.accounts.queries import find_identity
+from circle.accounts.services.codes import redeem_code
+from circle.accounts.services.sessions import (
+    LogIn,
+    end_sessions,
+    open_session,
+    prove_identity,
+    require_session,
+    revoke_tokens,
+)
+from circle.kernel.caller import Caller
+from circle.kernel.errors import Invalid, NotFound, StaleVersion
+from circle.kernel.ids import new_id
+from circle.kernel.text import DEFAULT_LANGUAGE, Text
+from circle.kernel.uow import UnitOfWork
+
+DELETED_NAME = Text("已注销用户", "Deleted user")
+
+
+def register(
+    uow: UnitOfWork,
+    *,
+    display_name: str,
+    email: str | None = None,
+    phone: str | None = None,
+    password: str | None = None,
+    code: str | None = None,
+    device_name: str = "",
+    language: str = DEFAULT_LANGUAGE,
+) -> LogIn:
+    """Make an account with a password, a proven address, or both. Errors: IdentityTaken, WrongCode."""
+    address = read_address(email, phone)
+    if password is None and code is None:
+        raise Invalid.field("password", "one_of", "须填写密码或验证码。", "Give a password or a code.")
+    if code is not None:
+        redeem_code(uow, address, CodePurpose.REGISTER, code)
+    if find_identity(uow, address) is not None:
+        raise IdentityTaken
+    user = new_user(uow, display_name, language=language, password=password)
+    add_identity(uow, user, address, proven=code is not None)
+    return open_session(uow, user, device_name)
+
+
+def new_user(
+    uow: UnitOfWork, display_name: str, *, language: str = DEFAULT_LANGUAGE, password: str | None = None
+) -> User:
+    user = User(
+        id=new_id(),
+        display_name=display_name,
+        language=language,
+        password_hash=None if password is None else hash_password(password),
+        created_at=uow.now,
+    )
+    uow.session.add(user)
+    uow.session.flush()
+    uow.emit(events.UserRegistered(user.id))
+    return user
+
+
+def add_identity(uow: UnitOfWork, user: User, address: Address, *, proven: bool) -> Identity:
+    identity = Identity(
+        id=new_id(),
+        user_id=user.id,
+        kind=address.kind,
+        value=address.value,
+        verified_at=uow.now if proven else None,
+        created_at=uow.now,
+    )
+    uow.session.add(identity)
+    uow.session.flush()
+    return identity
+
+
+def claim_identity(
+    uow: UnitOfWork, caller: Caller, *, code: str, email: str | None = None, phone: str | None = None
+) -> Identity:
+    """Add a proven address to one's account, or prove one that is there. Errors: WrongCode, IdentityTaken."""
+    require_session(caller)
+    address = read_address(email, phone)
+    redeem_code(uow, address, CodePurpose.ADD_IDENTITY, code)
+    known = find_identity(uow, address)
+    if known is not None and known.user_id == caller.user_id:
+        known.verified_at = known.verified_at or uow.now
+        return known
+    if known is not None:
+        raise IdentityTaken
+    return add_identity(uow, require_user(uow, caller), address, proven=True)
+
+
+def remove_identity(uow: UnitOfWork, caller: Caller, identity_id: UUID) -> None:
+    """Drop a way to log in. Errors: LastIdentity."""
+    require_session(caller)
+    require_user(uow, caller, lock=True)
+    identity = uow.session.get(Identity, identity_id)
+    if identity is None or identity.user_id != caller.user_id:
+        raise NotFound
+    owned = select(func.count()).select_from(Identity).where(Identity.user_id == caller.user_id)
+    if uow.session.scalar(owned) == 1:
+        raise LastIdentity
+    uow.session.delete(identity)
+
+
+def require_user(uow: UnitOfWork, caller: Caller, *, lock: bool = False) -> User:
+    return uow.session.get_one(User, caller.user_id, with_for_update=lock)
+
+
+def edit_me(
+    uow: UnitOfWork,
+    caller: Caller,
+    *,
+    version: int | None,
+    password: str | None = None,
+    current_password: str | None = None,
+    timezone: str | None = None,
+    **changes: object,
+) -> User:
+    """Change one's profile; a new password ends every other session. Errors: StaleVersion, BadCredentials."""
+    user = require_user(uow, caller)
+    if version is not None and version != user.version:
+        raise StaleVersion
+    if timezone is not None:
+        if timezone not in available_timezones():
+            raise Invalid.field("timezone", "unknown_timezone", "未知的时区。", "Not a known time zone.")
+        user.timezone = timezone
+    if password is not None:
+        keep = require_session(caller)
+        if user.password_hash and not password_matches(user.password_hash, current_password or ""):
+            raise BadCredentials
+        user.password_hash = hash_password(password)
+        end_sessions(uow, user.id, keep=keep)
+        revoke_tokens(uow, user.id)
+    for name, value in changes.items():
+        setattr(user, name, value)
+    return user
+
+
+def reset_password(
+    uow: UnitOfWork, *, code: str, password: str, email: str | None = None, phone: str | None = None
+) -> LogIn:
+    """Set a password by proof of the address; everything that was logged in is logged out."""
+    address = read_address(email, phone)
+    redeem_code(uow, address, CodePurpose.RESET_PASSWORD, code)
+    identity = find_identity(uow, address)
+    if identity is None:
+        raise NoAccount
+    user = uow.session.get_one(User, identity.user_id)
+    if not user.may_log_in:
+        raise BadCredentials
+    prove_identity(uow, identity, user)
+    end_sessions(uow, user.id)
+    revoke_tokens(uow, user.id)
+    user.password_hash = hash_password(password)
+    return open_session(uow, user, "")
+
+
+def delete_me(uow: UnitOfWork, caller: Caller, *, password: str | None) -> None:
+    """Delete the account: ways to log in go, the name goes, accounting rows stay under the bare id."""
+    require_session(caller)
+    user = require_user(uow, caller, lock=True)
+    if user.password_hash and not password_matches(user.password_hash, password or ""):
+        raise BadCredentials
+    uow.emit(events.UserDeleted(user.id))
+    end_sessions(uow, user.id)
+    revoke_tokens(uow, user.id)
+    uow.session.execute(delete(Identity).where(Identity.user_id == user.id))
+    user.display_name = DELETED_NAME.zh
+    user.bio = ""
+    user.avatar_media_id = None
+    user.password_hash = None
+    user.deleted_at = uow.now
+
+
+def log_in_by_wechat(uow: UnitOfWork, *, openid: str, display_name: str, device_name: str, language: str) -> LogIn:
+    """Log in whom WeChat vouched for; the first time makes the account."""
+    address = Address(IdentityKind.WECHAT, openid)
+    identity = find_identity(uow, address)
+    if identity is None:
+        name = display_name or Text("微信用户", "WeChat user").say("en" if language == "en" else "zh-CN")
+        user = new_user(uow, name, language=language)
+        add_identity(uow, user, address, proven=True)
+    else:
+        user = uow.session.get_one(User, identity.user_id)
+        if not user.may_log_in:
+            raise BadCredentials
+    return open_session(uow, user, device_name)

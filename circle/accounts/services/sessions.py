@@ -1,0 +1,156 @@
+"""Opening, listing and ending log-ins; personal tokens."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import update
+
+from circle.accounts import policy
+from circle.accounts.addresses import read_address
+from circle.accounts.errors import BadCredentials, NoAccount, SessionNeeded
+from circle.accounts.models import CodePurpose, Identity, LoginSession, PersonalToken, User
+from circle.accounts.passwords import password_matches
+from circle.accounts.queries import find_identity
+from circle.accounts.services.codes import redeem_code
+from circle.kernel.caller import Caller
+from circle.kernel.errors import Invalid
+from circle.kernel.ids import digest, new_id, new_secret
+from circle.kernel.uow import UnitOfWork
+
+LIFE = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """A fresh log-in: the token is known here and to its holder only."""
+
+    user: User
+    token: str
+    session: LoginSession
+
+
+def log_in(
+    uow: UnitOfWork,
+    *,
+    email: str | None = None,
+    phone: str | None = None,
+    password: str | None = None,
+    code: str | None = None,
+    device_name: str = "",
+) -> LogIn:
+    """Open a session by password or one-time code. Errors: BadCredentials, WrongCode, NoAccount."""
+    address = read_address(email, phone)
+    if (password is None) == (code is None):
+        raise Invalid.field("password", "one_of", "密码和验证码须填且只填一个。", "Give either a password or a code.")
+    if code is not None:
+        redeem_code(uow, address, CodePurpose.LOGIN, code)
+        identity = find_identity(uow, address)
+        if identity is None:
+            raise NoAccount
+        user = _user_of(uow, identity)
+        prove_identity(uow, identity, user)
+    else:
+        identity = find_identity(uow, address)
+        user_or_none = uow.session.get(User, identity.user_id) if identity else None
+        if not password_matches(user_or_none.password_hash if user_or_none else None, password or ""):
+            raise BadCredentials
+        user = _user_of(uow, identity)
+    return open_session(uow, user, device_name)
+
+
+def _user_of(uow: UnitOfWork, identity: Identity | None) -> User:
+    user = uow.session.get(User, identity.user_id) if identity else None
+    if user is None or not user.may_log_in:
+        raise BadCredentials
+    return user
+
+
+def prove_identity(uow: UnitOfWork, identity: Identity, user: User) -> None:
+    """Note that the holder of the address was here.
+
+    Whoever registered the address without proof may have been somebody else: their password and sessions end.
+    """
+    if identity.verified_at is None:
+        identity.verified_at = uow.now
+        user.password_hash = None
+        end_sessions(uow, user.id)
+
+
+def open_session(uow: UnitOfWork, user: User, device_name: str) -> LogIn:
+    token = new_secret(policy.SESSION_PREFIX)
+    session = LoginSession(
+        id=new_id(),
+        user_id=user.id,
+        token_hash=digest(token),
+        device_name=device_name,
+        created_at=uow.now,
+        last_seen_at=uow.now,
+        expires_at=uow.now + LIFE,
+    )
+    uow.session.add(session)
+    return LogIn(user, token, session)
+
+
+def end_session(uow: UnitOfWork, caller: Caller, session_id: UUID | None) -> None:
+    """End one of the caller's sessions, or the present one."""
+    session = policy.require_own_session(uow, caller, require_session(caller) if session_id is None else session_id)
+    session.ended_at = uow.now
+
+
+def end_sessions(uow: UnitOfWork, user_id: UUID, *, keep: UUID | None = None) -> None:
+    """End every session of a person at once, except `keep`."""
+    ending = update(LoginSession).where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
+    if keep is not None:
+        ending = ending.where(LoginSession.id != keep)
+    uow.session.execute(ending.values(ended_at=uow.now))
+
+
+def revoke_tokens(uow: UnitOfWork, user_id: UUID) -> None:
+    uow.session.execute(
+        update(PersonalToken)
+        .where(PersonalToken.user_id == user_id, PersonalToken.revoked_at.is_(None))
+        .values(revoked_at=uow.now)
+    )
+
+
+def require_session(caller: Caller) -> UUID:
+    """Return the caller's session. Errors: SessionNeeded for a personal token, which can't make or end others."""
+    if caller.session_id is None:
+        raise SessionNeeded
+    return caller.session_id
+
+
+def create_token(
+    uow: UnitOfWork, caller: Caller, *, name: str, scopes: list[str], expires_at: datetime | None
+) -> tuple[PersonalToken, str]:
+    """Return a personal token and its secret, which is shown this once."""
+    require_session(caller)
+    if not scopes:
+        raise Invalid.field("scopes", "too_short", "至少选择一种权限。", "Choose one scope at least.")
+    if expires_at is not None and expires_at <= uow.now:
+        raise Invalid.field("expires_at", "in_the_past", "到期时间须在将来。", "Must lie in the future.")
+    secret = new_secret(policy.TOKEN_PREFIX)
+    token = PersonalToken(
+        id=new_id(),
+        user_id=caller.user_id,
+        name=name,
+        hint=f"{policy.TOKEN_PREFIX}…{secret[-4:]}",
+        token_hash=digest(secret),
+        scopes=sorted(set(scopes)),
+        created_at=uow.now,
+        expires_at=expires_at,
+    )
+    uow.session.add(token)
+    return token, secret
+
+
+def revoke_token(uow: UnitOfWork, caller: Caller, token_id: UUID) -> None:
+    require_session(caller)
+    policy.require_own_token(uow, caller, token_id).revoked_at = uow.now
+
+
+def note_seen(uow: UnitOfWork, caller: Caller) -> None:
+    """Keep when a credential was last used, coarsely."""
+    table, row_id = (LoginSession, caller.session_id) if caller.session_id else (PersonalToken, caller.token_id)
+    uow.session.execute(update(table).where(table.id == row_id).values(last_seen_at=uow.now))

@@ -1,0 +1,26 @@
+"""Runs migrations with short lock waits: a migration gives up rather than queue traffic behind it."""
+
+from alembic import context
+from sqlalchemy import create_engine, text
+
+from circle.models import Base
+
+LOCK_TIMEOUT = "3s"
+RELEASES = 7002  # advisory lock: of two releases at once the second waits and finds nothing to do
+
+engine = create_engine(context.config.attributes["database_url"])
+with engine.connect() as connection:
+    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": RELEASES})
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_server_default=True,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": RELEASES})
+    connection.commit()
+engine.dispose()

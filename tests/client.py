@@ -1,0 +1,80 @@
+"""How tests talk to the product: over HTTP, as somebody."""
+
+from typing import Any
+
+from flask import Flask
+
+from circle.kernel.uow import Units
+from tests.builders.people import People
+
+
+class Reply:
+    """An answer, with its JSON at hand."""
+
+    def __init__(self, response: Any) -> None:
+        self.status: int = response.status_code
+        self.headers = response.headers
+        self.bytes: bytes = response.data
+        self.json: Any = response.get_json(silent=True)
+
+    @property
+    def code(self) -> str | None:
+        """The problem's code; None where it went well."""
+        return self.json.get("code") if isinstance(self.json, dict) and self.status >= 400 else None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Code by field of a 422."""
+        return {error["field"]: error["code"] for error in self.json.get("errors", [])}
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.bytes[:600].decode(errors='replace')}>"
+
+    def ok(self, status: int | None = None) -> Any:
+        """Return the JSON; fail loudly if the request was refused."""
+        assert self.status < 400 if status is None else self.status == status, repr(self)
+        return self.json
+
+
+class Api:
+    """A client of `/v1` holding a bearer token, or none."""
+
+    def __init__(self, app: Flask, token: str | None = None, language: str = "en") -> None:
+        self._app = app
+        self._client = app.test_client(use_cookies=False)
+        self.token = token
+        self.language = language
+
+    def as_(self, token: str | None) -> "Api":
+        return Api(self._app, token, self.language)
+
+    def request(self, method: str, path: str, *, headers: dict[str, str] | None = None, **kwargs: Any) -> Reply:
+        sent = {"Accept-Language": self.language, **(headers or {})}
+        if self.token:
+            sent.setdefault("Authorization", f"Bearer {self.token}")
+        if path.startswith("/") and not path.startswith("/v1"):
+            path = f"/v1{path}"
+        return Reply(self._client.open(path, method=method, headers=sent, **kwargs))
+
+    def get(self, path: str, **kwargs: Any) -> Reply:
+        return self.request("GET", path, **kwargs)
+
+    def post(self, path: str, json: Any = None, **kwargs: Any) -> Reply:
+        return self.request("POST", path, json={} if json is None else json, **kwargs)
+
+    def put(self, path: str, json: Any = None, **kwargs: Any) -> Reply:
+        return self.request("PUT", path, json=json, **kwargs)
+
+    def patch(self, path: str, json: Any, **kwargs: Any) -> Reply:
+        return self.request("PATCH", path, json=json, **kwargs)
+
+    def delete(self, path: str, **kwargs: Any) -> Reply:
+        return self.request("DELETE", path, **kwargs)
+
+
+class World(People):
+    """Everything that tests build with, one mixin a feature."""
+
+    def __init__(self, app: Flask, units: Units) -> None:
+        self.app = app
+        self.units = units

@@ -1,0 +1,173 @@
+"""One set of engines a test run, migrated once; one rolled-back transaction a test."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+from circle.app import create_app
+from circle.config import Settings
+from circle.embedded import Engines, start_engines, stop_engines
+from circle.kernel.clock import ManualClock
+from circle.kernel.queue import SilentDoorbell
+from circle.kernel.uow import Units
+from tests.client import Api, World
+from tests.databases import worker_database
+
+# A Sunday noon in Shanghai, far from month ends and daylight saving.
+START = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+SECRET = "s" * 40
+
+
+@pytest.fixture(scope="session")
+def engines(request: pytest.FixtureRequest) -> Iterator[Engines]:
+    """PostgreSQL, Valkey and S3: given by CIRCLE_TEST_ENGINES (a data folder kept running), else started here."""
+    kept = os.environ.get("CIRCLE_TEST_ENGINES")
+    if kept:
+        yield start_engines(Path(kept), durable=False)
+        return
+    with tempfile.TemporaryDirectory(prefix="circle-test-") as folder:
+        try:
+            yield start_engines(Path(folder), durable=False)
+        finally:
+            stop_engines(Path(folder))
+
+
+@pytest.fixture(scope="session")
+def database_url(engines: Engines, worker_id: str) -> Iterator[str]:
+    """A migrated database of this test process's own."""
+    with worker_database(engines.database_url, worker_id) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def worker_id() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture(scope="session")
+def settings(engines: Engines, database_url: str) -> Settings:
+    return Settings.from_env(
+        {
+            **engines.environ(),
+            "DATABASE_URL": database_url,
+            "SECRET_KEY": SECRET,
+            "SITE_URL": "http://circle.test",
+            "TEST_MODE": "on",
+            "MAIL_URL": "mailbox:",
+            "SMS_URL": "mailbox:",
+            "LOG_LEVEL": "error",
+        }
+    )
+
+
+class OneConnection:
+    """Every unit of a test works on one connection, whose outer transaction is rolled back at the end."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def session(self) -> Session:
+        return Session(self._connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+
+    def read_session(self) -> Session:
+        return Session(
+            self._connection, join_transaction_mode="create_savepoint", autoflush=False, expire_on_commit=False
+        )
+
+    @contextmanager
+    def reader(self) -> "Iterator[psycopg.Connection[Any]]":
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        yield driver
+
+
+class SwitchedConnections:
+    """Lets one application serve many tests, each on its own connection."""
+
+    current: OneConnection
+
+    def session(self) -> Session:
+        return self.current.session()
+
+    def read_session(self) -> Session:
+        return self.current.read_session()
+
+    def reader(self) -> Any:
+        return self.current.reader()
+
+
+@pytest.fixture(scope="session")
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = create_engine(database_url, connect_args={"options": "-c timezone=UTC"})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared(settings: Settings) -> tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell]:
+    connections, clock, doorbell = SwitchedConnections(), ManualClock(START), SilentDoorbell()
+    return create_app(settings, clock=clock, connections=connections, doorbell=doorbell), connections, clock, doorbell
+
+
+@pytest.fixture
+def app(shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell], engine: Engine) -> Iterator[Flask]:
+    app, connections, clock, doorbell = shared
+    clock.set(START)
+    doorbell.rung.clear()
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        connections.current = OneConnection(connection)
+        with app.app_context():
+            yield app
+        transaction.rollback()
+
+
+@pytest.fixture
+def clock(app: Flask, shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell]) -> ManualClock:
+    return shared[2]
+
+
+@pytest.fixture
+def doorbell(app: Flask, shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell]) -> SilentDoorbell:
+    return shared[3]
+
+
+@pytest.fixture
+def units(app: Flask) -> Units:
+    found = app.extensions["circle"].units
+    assert isinstance(found, Units)
+    return found
+
+
+@pytest.fixture
+def api(app: Flask) -> Api:
+    """A client without a caller; `api.as_(token)` is one with."""
+    return Api(app)
+
+
+@pytest.fixture
+def world(app: Flask, units: Units) -> World:
+    """Builders of people, circles and posts, through the product's own use cases."""
+    return World(app, units)
+
+
+@pytest.fixture
+def sql(app: Flask, shared: Any) -> Any:
+    """Run one statement on the test's connection, for what no API shows."""
+    connection = shared[1].current._connection
+
+    def run(statement: str, **params: Any) -> list[Any]:
+        result = connection.execute(text(statement), params)
+        return list(result.mappings()) if result.returns_rows else []
+
+    return run
