@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, literal, null, select
+from sqlalchemy import Select, bindparam, literal, null, select
 
 from circle.accounts.models import LoginSession, PersonalToken, User
 from circle.kernel.caller import Caller
@@ -21,8 +21,10 @@ SEEN_EVERY = timedelta(minutes=10)
 
 _ALIVE = (User.suspended_at.is_(None), User.deleted_at.is_(None))
 
-_BY_SESSION = Query(
-    lambda: (
+
+def select_by_session() -> Select[*tuple[Any, ...]]:
+    """Select the live session with `:hash` at `:now` and its person; gates join on what their policy will ask."""
+    return (
         select(
             User.id.label("user_id"),
             User.display_name,
@@ -32,6 +34,7 @@ _BY_SESSION = Query(
             null().label("scopes"),
             LoginSession.last_seen_at,
         )
+        .select_from(LoginSession)
         .join(User, User.id == LoginSession.user_id)
         .where(
             LoginSession.token_hash == bindparam("hash"),
@@ -40,10 +43,11 @@ _BY_SESSION = Query(
             *_ALIVE,
         )
     )
-)
 
-_BY_TOKEN = Query(
-    lambda: (
+
+def select_by_token() -> Select[*tuple[Any, ...]]:
+    """Select the live personal token with `:hash` at `:now`, in the same columns; it never makes an operator."""
+    return (
         select(
             User.id.label("user_id"),
             User.display_name,
@@ -53,6 +57,7 @@ _BY_TOKEN = Query(
             PersonalToken.scopes,
             PersonalToken.last_seen_at,
         )
+        .select_from(PersonalToken)
         .join(User, User.id == PersonalToken.user_id)
         .where(
             PersonalToken.token_hash == bindparam("hash"),
@@ -61,7 +66,10 @@ _BY_TOKEN = Query(
             *_ALIVE,
         )
     )
-)
+
+
+_BY_SESSION = Query(select_by_session)
+_BY_TOKEN = Query(select_by_token)
 
 
 def find_caller(uow: UnitOfWork, credential: str, _view_args: Mapping[str, Any]) -> Caller | None:

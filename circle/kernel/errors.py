@@ -3,7 +3,7 @@
 A client switches on `code`; a person reads `text`. Features subclass the families below.
 """
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 from circle.kernel.text import Language, Text
 
@@ -20,9 +20,15 @@ class CircleError(Exception):
     def __init__(self, **data: Any) -> None:
         super().__init__(self.code)
         self.data = data
+        self.reason: Text | None = None
+
+    def because(self, text: Text) -> Self:
+        """Return the same refusal with a sentence that tells more than the class does."""
+        self.reason = text
+        return self
 
     def say(self, language: Language) -> str:
-        return self.text.say(language, **self.data)
+        return (self.reason or self.text).say(language, **self.data)
 
 
 class FieldError(NamedTuple):

@@ -1,6 +1,7 @@
 """RQ as the doorbell: rows in PostgreSQL are the queue, a ring only says that some are waiting.
 
-A lost ring costs delay, never work: the clock process sweeps for due rows. So ringing never fails a request.
+A lost ring costs delay, never work: the clock process sweeps for due rows. So ringing never fails a request, and
+while one ring of a job waits to be answered further ones are not queued behind it.
 """
 
 from typing import Protocol
@@ -11,12 +12,27 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from circle.kernel.clock import elapsed
+
 log = structlog.get_logger(__name__)
+
+# One worker process each. A room without a queue of its own shares the first.
+QUEUES = ("default", "billing", "media")
 
 # A job that waits longer than this in Redis was overtaken by the sweeper.
 _TTL = 300
 _TIMEOUT = 600
 _FAILURE_TTL = 3600
+# A ring that nobody answered, because its worker was killed or Redis flushed, keeps others out for this long.
+_WAITING_SECONDS = 30
+# After Redis failed, requests don't wait for it again before this is over.
+_QUIET_SECONDS = 2.0
+
+
+def queue_of(job: str) -> str:
+    """Return the queue of a job named `room.verb`."""
+    room = job.partition(".")[0]
+    return room if room in QUEUES else QUEUES[0]
 
 
 class Doorbell(Protocol):
@@ -26,17 +42,33 @@ class Doorbell(Protocol):
 
 
 class RqDoorbell:
-    """Enqueues by name, one queue per worker room: `billing.charge` rings queue `billing`."""
+    """Enqueues by name, unless a ring of the same job is waiting already."""
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
+        self._quiet_until = 0.0
 
     def ring(self, job: str) -> None:
-        queue = Queue(job.partition(".")[0], connection=self._redis, serializer=JSONSerializer)
+        """Wake the job's worker, if Redis answers."""
+        if elapsed() < self._quiet_until:
+            return
         try:
-            queue.enqueue(f"workers.{job}", ttl=_TTL, job_timeout=_TIMEOUT, result_ttl=0, failure_ttl=_FAILURE_TTL)
+            if self._redis.set(waiting_key(job), "1", nx=True, ex=_WAITING_SECONDS):
+                self._enqueue(job)
         except RedisError as error:
+            self._quiet_until = elapsed() + _QUIET_SECONDS
             log.warning("doorbell_lost", job=job, error=str(error))
+
+    def answer(self, job: str) -> None:
+        """Take note that the job has begun: rows of later rings may be missed by it, so they are queued again."""
+        try:
+            self._redis.delete(waiting_key(job))
+        except RedisError as error:
+            log.warning("doorbell_not_answered", job=job, error=str(error))
+
+    def _enqueue(self, job: str) -> None:
+        queue = Queue(queue_of(job), connection=self._redis, serializer=JSONSerializer)
+        queue.enqueue(f"workers.{job}", ttl=_TTL, job_timeout=_TIMEOUT, result_ttl=0, failure_ttl=_FAILURE_TTL)
 
 
 class SilentDoorbell:
@@ -47,3 +79,8 @@ class SilentDoorbell:
 
     def ring(self, job: str) -> None:
         self.rung.append(job)
+
+
+def waiting_key(job: str) -> str:
+    """Return the key that exists while a ring of the job waits for its worker."""
+    return f"circle:waiting:{job}"

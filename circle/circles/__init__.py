@@ -1,0 +1,1 @@
+"""Circles: settings, tiers, prices, invitations."""

@@ -1,0 +1,1 @@
+"""Members: joining, roles, the permission table, access (grants), moderation of people."""

@@ -1,0 +1,299 @@
+"""Access to a circle: one standing per caller, loaders that require it, and the filter of what may be read.
+
+Strangers get 404 where the circle hides itself, else 403. Access comes from live grants and from the role, from
+nothing else. The same `readable(...)` stands in lists, single pages, search, export and downloads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from circle.accounts.models import User
+from circle.accounts.policy import TOKEN_PREFIX, caller_from, select_by_session, select_by_token
+from circle.circles.models import AfterExpiry, Circle, PreviewPolicy, Tier
+from circle.kernel.caller import Caller
+from circle.kernel.db import Query, Row
+from circle.kernel.errors import NotFound
+from circle.kernel.ids import digest
+from circle.kernel.uow import UnitOfWork
+from circle.memberships.errors import (
+    Banned,
+    CircleClosed,
+    MembershipExpired,
+    MissingPermission,
+    Muted,
+    NotAMember,
+    TooNew,
+)
+from circle.memberships.models import Grant, Membership, Status
+from circle.memberships.permissions import TABLE, Permission, allows
+from circle.web.system import Gate
+
+NO_RANK = -1
+_ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
+_KEEP_READING = frozenset({Status.ACTIVE, Status.EXPIRED, Status.LEFT})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What somebody (or nobody: `user_id` None) is in one circle at one instant."""
+
+    circle_id: UUID
+    now: datetime
+    timezone: str
+    preview_policy: str
+    after_expiry: str
+    lookback_days: int | None
+    silence_hours: int
+    closed_at: datetime | None
+    user_id: UUID | None
+    membership_id: UUID | None
+    role: str | None
+    status: str | None
+    number: int | None
+    joined_at: datetime | None
+    muted_until: datetime | None
+    # The best live grant.
+    rank: int | None
+    tier_id: UUID | None
+    tier_name: str | None
+
+    @property
+    def reads_everything(self) -> bool:
+        return self.may(Permission.READ_EVERYTHING)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether this is a member with live access, or one whose role gives it."""
+        return self.status == Status.ACTIVE and (self.rank is not None or self.reads_everything)
+
+    @property
+    def keeps_paid_term(self) -> bool:
+        return self.after_expiry == AfterExpiry.PAID_TERM and self.status in _KEEP_READING
+
+    @property
+    def may_look(self) -> bool:
+        """Whether the circle's page and its teasers may be shown at all."""
+        return (
+            self.is_inside
+            or self.keeps_paid_term
+            or (self.preview_policy == PreviewPolicy.PUBLIC and self.status != Status.BANNED)
+        )
+
+    def may(self, permission: Permission) -> bool:
+        return self.status == Status.ACTIVE and self.role is not None and allows(self.role, permission)
+
+    def reading(self) -> dict[str, Any]:
+        """The parameters of `readable(...)`."""
+        since = _ALWAYS
+        if self.lookback_days is not None and self.joined_at is not None:
+            since = self.joined_at - timedelta(days=self.lookback_days)
+        return {
+            "reader_id": self.user_id,
+            "reader_membership_id": self.membership_id,
+            "reader_rank": self.rank if self.is_inside and self.rank is not None else NO_RANK,
+            "reads_everything": self.reads_everything,
+            "reads_since": since,
+            "keeps_paid_term": self.keeps_paid_term,
+        }
+
+
+def readable(
+    *,
+    is_preview: ColumnElement[bool],
+    required_rank: ColumnElement[int],
+    published_at: Any,
+    author_id: Any,
+) -> ColumnElement[bool]:
+    """Tell in SQL whether the reader may open a thing; run with `**standing.reading()`.
+
+    `required_rank` is 0 for all members, else the rank of the least tier.
+    """
+    paid_then = exists(
+        select(literal(1))
+        .select_from(Grant)
+        .join(Tier, Tier.id == Grant.tier_id)
+        .where(
+            Grant.membership_id == bindparam("reader_membership_id", type_=Uuid()),
+            Grant.revoked_at.is_(None),
+            Grant.starts_at <= published_at,
+            or_(Grant.ends_at.is_(None), Grant.ends_at > published_at),
+            Tier.rank >= required_rank,
+        )
+        .correlate_except(Grant, Tier)
+    )
+    return or_(
+        bindparam("reads_everything", type_=true().type),
+        is_preview,
+        author_id == bindparam("reader_id", type_=Uuid()),
+        and_(
+            required_rank <= bindparam("reader_rank", type_=Integer()),
+            published_at >= bindparam("reads_since", type_=DateTime(timezone=True)),
+        ),
+        and_(bindparam("keeps_paid_term", type_=true().type), paid_then),
+    )
+
+
+def _best_grant() -> LateralFromClause:
+    now = bindparam("now", type_=DateTime(timezone=True))
+    return (
+        select(Tier.rank, Tier.id.label("tier_id"), Tier.name.label("tier_name"))
+        .join(Grant, Grant.tier_id == Tier.id)
+        .where(
+            Grant.membership_id == Membership.id,
+            Grant.revoked_at.is_(None),
+            Grant.starts_at <= now,
+            or_(Grant.ends_at.is_(None), Grant.ends_at > now),
+        )
+        .order_by(Tier.rank.desc())
+        .limit(1)
+        .lateral("best_grant")
+    )
+
+
+def _with_standing(statement: Select[*tuple[Any, ...]], circle_id: Any, user_id: Any) -> Select[*tuple[Any, ...]]:
+    grant = _best_grant()
+    return (
+        statement.add_columns(
+            Circle.id.label("circle_id"),
+            Circle.timezone,
+            Circle.preview_policy,
+            Circle.after_expiry,
+            Circle.lookback_days,
+            Circle.silence_hours,
+            Circle.closed_at,
+            Membership.id.label("membership_id"),
+            Membership.role,
+            Membership.status,
+            Membership.number,
+            Membership.joined_at,
+            Membership.muted_until,
+            grant.c.rank,
+            grant.c.tier_id,
+            grant.c.tier_name,
+        )
+        .outerjoin(Circle, Circle.id == circle_id)
+        .outerjoin(Membership, and_(Membership.circle_id == Circle.id, Membership.user_id == user_id))
+        .outerjoin(grant, true())
+    )
+
+
+def _select_standing() -> Select[*tuple[Any, ...]]:
+    one = select(literal(1).label("one")).subquery("one")
+    circle_id = bindparam("circle_id", type_=Uuid())
+    return _with_standing(select(one.c.one).select_from(one), circle_id, bindparam("user_id", type_=Uuid()))
+
+
+_STANDING = Query(_select_standing)
+
+
+def standing_gate(argument: str, circle_of: ColumnElement[UUID] | None = None) -> Gate:
+    """Return a gate that finds caller, membership and grant in one statement.
+
+    `circle_of` is a scalar subquery over `:key`, the view's `argument`; without it the argument is the circle's id.
+    """
+
+    def extended(credential: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+        found = bindparam("key", type_=Uuid()) if circle_of is None else circle_of
+        return _with_standing(credential, found, User.id)
+
+    by_session = Query(lambda: extended(select_by_session()))
+    by_token = Query(lambda: extended(select_by_token()))
+
+    def gate(uow: UnitOfWork, credential: str, view_args: Mapping[str, Any]) -> Caller | None:
+        query = by_token if credential.startswith(TOKEN_PREFIX) else by_session
+        row = uow.row(query, hash=digest(credential), now=uow.now, key=view_args.get(argument))
+        if row is None:
+            return None
+        caller = caller_from(row, uow.now)
+        if row["circle_id"] is not None:
+            caller.known[row["circle_id"]] = _standing_from(row, uow.now, caller.user_id)
+        return caller
+
+    return gate
+
+
+def _standing_from(row: Row, now: datetime, user_id: UUID | None) -> Standing:
+    fields = {name: row[name] for name in Standing.__dataclass_fields__ if name not in {"now", "user_id"}}
+    return Standing(now=now, user_id=user_id, **fields)
+
+
+def find_standing(uow: UnitOfWork, caller: Caller | None, circle_id: UUID) -> Standing:
+    """Return the caller's standing; what the gate fetched is used for reading only. Errors: NotFound (no circle)."""
+    if caller is not None and uow.read_only and circle_id in caller.known:
+        return cast("Standing", caller.known[circle_id])
+    user_id = caller.user_id if caller else None
+    row = uow.row(_STANDING, circle_id=circle_id, user_id=user_id, now=uow.now)
+    if row is None or row["circle_id"] is None:
+        raise NotFound
+    return _standing_from(row, uow.now, user_id)
+
+
+def require_look(uow: UnitOfWork, caller: Caller | None, circle_id: UUID) -> Standing:
+    """Return the standing of whoever may see the circle's page and teasers. Errors: NotFound, Banned."""
+    standing = find_standing(uow, caller, circle_id)
+    if not standing.may_look:
+        raise _refusal_to_look(standing)
+    return standing
+
+
+def require_member(uow: UnitOfWork, caller: Caller, circle_id: UUID) -> Standing:
+    """Return the standing of a member with live access. Errors: NotFound, NotAMember, MembershipExpired, Banned."""
+    standing = require_look(uow, caller, circle_id)
+    if standing.is_inside:
+        return standing
+    if standing.status in {Status.ACTIVE, Status.EXPIRED}:
+        raise MembershipExpired
+    raise NotAMember
+
+
+def require_permission(uow: UnitOfWork, caller: Caller, circle_id: UUID, permission: Permission) -> Standing:
+    """Return the standing of a member whose role has the permission. Errors: those above, MissingPermission."""
+    standing = require_member(uow, caller, circle_id)
+    if not standing.may(permission):
+        raise MissingPermission(permission=permission.value).because(TABLE[permission][1])
+    return standing
+
+
+def require_voice(uow: UnitOfWork, caller: Caller, circle_id: UUID) -> Standing:
+    """Return the standing of a member who may speak now. Errors: those above, Muted, TooNew, CircleClosed."""
+    standing = require_member(uow, caller, circle_id)
+    require_open_circle(standing)
+    if standing.muted_until is not None and standing.muted_until > uow.now:
+        raise Muted(until=_instant(standing.muted_until))
+    if standing.joined_at is not None and not standing.reads_everything:
+        from_then = standing.joined_at + timedelta(hours=standing.silence_hours)
+        if from_then > uow.now:
+            raise TooNew(until=_instant(from_then))
+    return standing
+
+
+def require_open_circle(standing: Standing) -> None:
+    if standing.closed_at is not None:
+        raise CircleClosed
+
+
+def _refusal_to_look(standing: Standing) -> Exception:
+    return Banned() if standing.status == Status.BANNED else NotFound()
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="minutes").replace("+00:00", "Z")

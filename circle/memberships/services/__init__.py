@@ -1,0 +1,1 @@
+"""Use cases of memberships, a family a file."""

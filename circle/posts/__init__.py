@@ -1,0 +1,1 @@
+"""What is written in a circle: posts, questions, comments, reactions, reading state, reports."""

@@ -1,0 +1,1 @@
+"""Use cases of posts, a family a file."""
