@@ -11,14 +11,14 @@ SCOPES = ("read", "write")
 
 class _Address(Schema):
     email = Str(most=254, metadata=_EMAIL)
-    phone = Str(most=32, metadata={"description": "E.164, such as +8613800138000.", "example": None})
+    phone = Str(most=32, metadata={"description": "E.164, such as +8613800138000."})
 
 
 class RegisterIn(_Address):
     password = Str(most=128, least=8, metadata=_PASSWORD)
     code = Str(most=12)
     display_name = Str(most=40, required=True, metadata={"example": "林晓"})
-    device_name = Str(most=80, load_default="", metadata={"example": "Pixel 9"})
+    device_name = Str(most=80, least=0, load_default="", metadata={"example": "Pixel 9"})
 
 
 class CodeIn(_Address):
@@ -28,13 +28,13 @@ class CodeIn(_Address):
 class LoginIn(_Address):
     password = Str(most=128, metadata=_PASSWORD)
     code = Str(most=12)
-    device_name = Str(most=80, load_default="", metadata={"example": "Pixel 9"})
+    device_name = Str(most=80, least=0, load_default="", metadata={"example": "Pixel 9"})
 
 
 class WechatIn(Schema):
     code = Str(most=200, required=True, metadata={"example": "0a3Lzl0w3"})
-    display_name = Str(most=40, load_default="", metadata={"example": "林晓"})
-    device_name = Str(most=80, load_default="", metadata={"example": "微信"})
+    display_name = Str(most=40, least=0, load_default="", metadata={"example": "林晓"})
+    device_name = Str(most=80, least=0, load_default="", metadata={"example": "微信"})
 
 
 class ResetPasswordIn(_Address):

@@ -39,11 +39,12 @@ def dumps(data: Any) -> bytes:
 
 
 def language() -> Language:
-    """The reader's language by Accept-Language; Chinese where it names neither."""
-    if not request.accept_languages:
-        return DEFAULT_LANGUAGE
-    best = request.accept_languages.best_match([*LANGUAGES, "zh"], DEFAULT_LANGUAGE)
-    return "en" if best == "en" else "zh-CN"
+    """The reader's language by Accept-Language, any region of it; Chinese where it names neither."""
+    for wanted, _quality in request.accept_languages:
+        for offered in LANGUAGES:
+            if wanted.partition("-")[0].lower() == offered.partition("-")[0]:
+                return offered
+    return DEFAULT_LANGUAGE
 
 
 def etag_of(body: bytes, version: int | None) -> str:

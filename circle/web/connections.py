@@ -23,6 +23,7 @@ def configure_database(app: Flask, settings: Settings) -> None:
         "options": f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC",
         "prepare_threshold": 2 if settings.prepared_statements else None,
         "application_name": "circle",
+        "connect_timeout": 5,
     }
     pool = {"pool_size": settings.web_threads + 1, "max_overflow": 4, "pool_pre_ping": False, "pool_recycle": 1800}
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
@@ -58,3 +59,14 @@ class PooledConnections:
             raise
         finally:
             pooled.close()
+
+
+def pools() -> dict[str, int]:
+    """Return how many connections are in use, by pool of this process."""
+    return {name or "write": engine.pool.checkedout() for name, engine in db.engines.items()}  # type: ignore[attr-defined]
+
+
+def forget_connections() -> None:
+    """Drop the pools of a forked process without closing its parent's sockets."""
+    for engine in db.engines.values():
+        engine.dispose(close=False)

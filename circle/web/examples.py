@@ -20,20 +20,12 @@ _BY_TYPE: tuple[tuple[type, Any], ...] = (
 
 
 def example_of(schema: ma.Schema) -> dict[str, Any]:
-    """Return one valid value of `schema`, from its fields' `example` or their type."""
+    """Return one valid value of `schema`; an optional field is shown where it names an `example`."""
     return {
         field.data_key or name: _field_example(field, name)
         for name, field in schema.fields.items()
-        if not (field.metadata.get("example") is None and _optional(field) and _is_secret(name))
+        if field.required or field.dump_only or "example" in field.metadata
     }
-
-
-def _optional(field: ma.fields.Field[Any]) -> bool:
-    return not field.required
-
-
-def _is_secret(name: str) -> bool:
-    return name in {"password", "code"}
 
 
 def _field_example(field: ma.fields.Field[Any], name: str) -> Any:

@@ -1,17 +1,55 @@
-"""`/healthz`: the process lives. `/readyz`: what it needs answers."""
+"""`/healthz`: the process lives. `/readyz`: what it needs answers, each part asked at once and for a short time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from flask import Blueprint, Response
+from flask import Blueprint, Flask, Response, current_app
 
+from circle.kernel.checks import Check
+from circle.kernel.clock import elapsed
+from circle.kernel.isolation import isolated
 from circle.web.answers import JSON, dumps
+from circle.web.system import system
 
-# A check raises or returns a short word on what is wrong; None: all is well.
-Check = Callable[[], str | None]
+PATIENCE_SECONDS = 2.0
+_NO_ANSWER = f"no answer in {PATIENCE_SECONDS:g} s"
 
 
-def health_blueprint(checks: Mapping[str, Check]) -> Blueprint:
+class Readiness:
+    """Asks every part in a thread of its own; one that still hangs from before is not asked again."""
+
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self._checks = {check.name: check for check in checks}
+        self._pool = ThreadPoolExecutor(max_workers=max(1, len(checks)), thread_name_prefix="readiness")
+        self._asked: dict[str, Future[str | None]] = {}
+
+    def ask(self, app: Flask) -> dict[str, str | None]:
+        """Return what is wrong by part; None where all is well."""
+        deadline = elapsed() + PATIENCE_SECONDS
+        for name, check in self._checks.items():
+            if name not in self._asked:
+                self._asked[name] = self._pool.submit(_run, app, check)
+        return {name: self._await(name, deadline) for name in self._checks}
+
+    def _await(self, name: str, deadline: float) -> str | None:
+        asked = self._asked[name]
+        try:
+            trouble = asked.result(timeout=max(0.0, deadline - elapsed()))
+        except TimeoutError:
+            return _NO_ANSWER
+        self._asked.pop(name, None)
+        return trouble
+
+
+def _run(app: Flask, check: Check) -> str | None:
+    with app.app_context(), isolated("check_failed", part=check.name) as outcome:
+        return check.run(system().units)
+    return outcome.error
+
+
+def health_blueprint(checks: Sequence[Check]) -> Blueprint:
     blueprint = Blueprint("health", __name__)
+    readiness = Readiness(checks)
 
     @blueprint.get("/healthz")
     def healthz() -> Response:
@@ -19,9 +57,12 @@ def health_blueprint(checks: Mapping[str, Check]) -> Blueprint:
 
     @blueprint.get("/readyz")
     def readyz() -> Response:
-        wrong = {name: trouble for name, check in checks.items() if (trouble := check()) is not None}
-        parts = {name: wrong.get(name, "ok") for name in checks}
-        body = dumps({"status": "unavailable" if wrong else "ok", "parts": parts})
-        return Response(body, 503 if wrong else 200, mimetype=JSON)
+        parts = readiness.ask(current_app._get_current_object())  # type: ignore[attr-defined] # noqa: SLF001 - Flask's documented way into threads
+        wrong = any(parts.values())
+        shown = {name: trouble or "ok" for name, trouble in parts.items()}
+        body = dumps({"status": "unavailable" if wrong else "ok", "parts": shown})
+        response = Response(body, 503 if wrong else 200, mimetype=JSON)
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     return blueprint

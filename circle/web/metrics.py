@@ -1,7 +1,8 @@
-"""Prometheus metrics: requests, jobs, outbox age, pool. Gauges of the database are read when scraped."""
+"""Prometheus metrics: requests of all web processes, and what is read from database and Redis when scraped."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hmac import compare_digest
 
 from flask import Blueprint, Response, abort, request
 from prometheus_client import (
@@ -9,13 +10,15 @@ from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     generate_latest,
 )
+from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
-from circle.kernel.uow import ReadOnlyUnitOfWork
+from circle.kernel.isolation import isolated
+from circle.kernel.uow import Units
 from circle.web.system import system
 
 REQUESTS = Counter("circle_requests_total", "Requests by route, method and status.", ["route", "method", "status"])
@@ -25,31 +28,49 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
-JOBS = Counter("circle_jobs_total", "Jobs by name and result.", ["job", "result"])
-JOB_ROWS = Counter("circle_job_rows_total", "Rows that jobs worked on.", ["job"])
 
-Probe = Callable[[ReadOnlyUnitOfWork], float]
+Probe = Callable[[Units], Iterable[Metric]]
 
 
-def metrics_blueprint(probes: dict[str, tuple[str, Probe]]) -> Blueprint:
-    """Serve `/metrics` to loopback and to holders of METRICS_TOKEN; `probes` are gauges by name."""
+class _Probed(Collector):
+    """Reads the probes; one that fails is missing from the page and the others are there."""
+
+    def __init__(self, units: Units, probes: Sequence[Probe]) -> None:
+        self._units = units
+        self._probes = probes
+
+    def collect(self) -> Iterator[Metric]:
+        for probe in self._probes:
+            found: list[Metric] = []
+            with isolated("probe_failed"):
+                found = list(probe(self._units))
+            yield from found
+
+
+def metrics_blueprint(probes: Sequence[Probe]) -> Blueprint:
+    """Serve `/metrics` to loopback and to holders of METRICS_TOKEN; to others it does not exist."""
     blueprint = Blueprint("metrics", __name__)
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
         at = system()
-        token = at.settings.metrics_token
-        trusted = request.remote_addr in {"127.0.0.1", "::1"} and "X-Forwarded-For" not in request.headers
-        if not trusted and not (token and request.headers.get("Authorization") == f"Bearer {token}"):
+        if not (_on_loopback() or _knows(at.settings.metrics_token)):
             abort(404)
-        registry = CollectorRegistry()
-        with at.units.read() as uow:
-            for name, (meaning, probe) in probes.items():
-                Gauge(name, meaning, registry=registry).set(probe(uow))
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Probed(at.units, probes))
         page = generate_latest(_process_registry()) + generate_latest(registry)
         return Response(page, mimetype=CONTENT_TYPE_LATEST)
 
     return blueprint
+
+
+def _on_loopback() -> bool:
+    return request.remote_addr in {"127.0.0.1", "::1"} and "X-Forwarded-For" not in request.headers
+
+
+def _knows(token: str) -> bool:
+    given = request.headers.get("Authorization", "")
+    return bool(token) and compare_digest(given.encode(), f"Bearer {token}".encode())
 
 
 def _process_registry() -> CollectorRegistry:
