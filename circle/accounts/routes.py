@@ -5,6 +5,7 @@ from uuid import UUID
 
 from circle.accounts import errors, queries, schemas
 from circle.accounts.models import PersonalToken
+from circle.accounts.personal import export_personal_data
 from circle.accounts.services import codes, people, sessions
 from circle.accounts.wechat import Wechat
 from circle.kernel.caller import Caller
@@ -23,6 +24,7 @@ LOG_IN = (
     Limit("login", "3000/minute", "all"),
 )
 CODES = (Limit("codes", "5/hour", "identity"), Limit("codes", "30/hour", "ip"), Limit("codes", "1000/hour", "all"))
+EXPORT = (Limit("export", "10/hour", "user"),)
 REGISTER = (Limit("register", "20/hour", "ip"), Limit("register", "2000/hour", "all"))
 
 
@@ -138,6 +140,12 @@ def add_identity(uow: UnitOfWork, caller: Caller, body: Json) -> Json:
 def remove_identity(uow: UnitOfWork, caller: Caller, identity_id: UUID) -> None:
     """Drop a way to log in."""
     people.remove_identity(uow, caller, identity_id)
+
+
+@routes.get("/me/export", answer=schemas.PersonalDataOut, limits=EXPORT)
+def export_me(uow: UnitOfWork, caller: Caller) -> Json:
+    """Everything the installation keeps about you."""
+    return export_personal_data(uow, caller.user_id)
 
 
 @routes.get("/me/sessions", answer=whole(schemas.SessionOut))
