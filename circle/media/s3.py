@@ -1,0 +1,198 @@
+"""Storage by S3's protocol, through boto3.
+
+boto3 costs some 40 MB, so it is imported when first used. Links for clients are signed for the address that clients
+reach (S3_PUBLIC_ENDPOINT), all else goes to the address that the server reaches.
+"""
+
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from threading import Lock
+from typing import IO, Any
+
+import structlog
+
+from circle.config import Settings
+from circle.kernel.clock import elapsed
+from circle.kernel.uow import forbid_inside_unit_of_work
+from circle.media.errors import StorageUnavailable
+from circle.media.storage import Peek, PresignedPost
+
+log = structlog.get_logger(__name__)
+
+_CONNECT_SECONDS = 2
+# For each piece of an answer; with one call a request, a dead storage is told within six seconds.
+_READ_SECONDS = 5
+_PEEK_SECONDS = 5.0
+# What fails faster than this is tried once more: a kept connection that was closed, a gateway that restarts.
+_QUICK_FAILURE_SECONDS = 1.0
+_CHUNK = 256 * 1024
+_PART = 16 * 1024 * 1024
+_MOST_KEYS = 1000  # of one DeleteObjects call
+_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NotFound", "404"})
+
+
+class S3Storage:
+    """One bucket. Clients of boto3 may be shared by threads; making one may not."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._bucket = settings.s3_bucket
+        self._clients: dict[str, Any] = {}
+        self._making = Lock()
+
+    def presign_post(self, key: str, *, content_type: str, size: int, seconds: int) -> PresignedPost:
+        fixed = {"Content-Type": content_type, "success_action_status": "201"}
+        conditions = [*({name: value} for name, value in fixed.items()), ["content-length-range", size, size]]
+        signed = self._public_client().generate_presigned_post(
+            self._bucket, key, Fields=fixed, Conditions=conditions, ExpiresIn=seconds
+        )
+        return PresignedPost(signed["url"], signed["fields"])
+
+    def presign_get(self, key: str, *, seconds: int, content_type: str, disposition: str) -> str:
+        parameters = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentType": content_type,
+            "ResponseContentDisposition": disposition,
+        }
+        return str(self._public_client().generate_presigned_url("get_object", parameters, ExpiresIn=seconds))
+
+    def size(self, key: str) -> int | None:
+        found = self._call("head_object", Key=key)
+        return None if found is None else int(found["ContentLength"])
+
+    def peek(self, key: str, length: int) -> Peek | None:
+        deadline = elapsed() + _PEEK_SECONDS
+        found = self._call("get_object", Key=key, Range=f"bytes=0-{length - 1}")
+        if found is None:
+            return None
+        head = b""
+        with _translated("get_object"), closing(found["Body"]) as body:
+            for chunk in body.iter_chunks(_CHUNK):
+                head += chunk
+                if elapsed() > deadline:
+                    raise StorageUnavailable
+        return Peek(int(found["ContentRange"].rpartition("/")[2]), head)
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[Iterator[bytes] | None]:
+        found = self._call("get_object", Key=key)
+        if found is None:
+            yield None
+            return
+        with closing(found["Body"]) as body:
+            yield _chunks(body)
+
+    def put(self, key: str, data: bytes, *, content_type: str) -> None:
+        self._require("put_object", Key=key, Body=data, ContentType=content_type)
+
+    def upload(self, key: str, stream: IO[bytes], *, content_type: str) -> None:
+        transfer = importlib.import_module("boto3.s3.transfer").TransferConfig(
+            multipart_threshold=_PART, multipart_chunksize=_PART, use_threads=False
+        )
+        with _translated("upload"):
+            self._client(self._settings.s3_endpoint).upload_fileobj(
+                stream, self._bucket, key, ExtraArgs={"ContentType": content_type}, Config=transfer
+            )
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), _MOST_KEYS):
+            named = [{"Key": key} for key in keys[start : start + _MOST_KEYS]]
+            answer = self._require("delete_objects", Delete={"Objects": named, "Quiet": True})
+            if answer.get("Errors"):
+                log.warning("storage_failed", operation="delete_objects", errors=answer["Errors"][:3])
+                raise StorageUnavailable
+
+    def ensure_bucket(self) -> None:
+        if self._call("head_bucket") is None:
+            self._require("create_bucket")
+
+    def check(self) -> str | None:
+        try:
+            found = self._call("head_bucket")
+        except StorageUnavailable:
+            return f"object storage at {self._settings.s3_endpoint} does not answer"
+        return None if found is not None else f"there is no bucket {self._bucket}: run `circle release`"
+
+    def _require(self, operation: str, **parameters: Any) -> Any:
+        answer = self._call(operation, **parameters)
+        if answer is None:
+            raise StorageUnavailable
+        return answer
+
+    def _call(self, operation: str, **parameters: Any) -> Any:
+        """Call the storage; None where the object or bucket is missing. Errors: StorageUnavailable."""
+        with _translated(operation):
+            errors = _botocore_errors()
+            call = getattr(self._client(self._settings.s3_endpoint), operation)
+            began = elapsed()
+            try:
+                return self._found(call, parameters)
+            except errors.HTTPClientError:
+                if elapsed() - began > _QUICK_FAILURE_SECONDS:
+                    raise
+            return self._found(call, parameters)
+
+    def _found(self, call: Any, parameters: dict[str, Any]) -> Any:
+        try:
+            return call(Bucket=self._bucket, **parameters)
+        except _botocore_errors().ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _MISSING:
+                return None
+            raise
+
+    def _public_client(self) -> Any:
+        return self._client(self._settings.s3_public_endpoint or self._settings.s3_endpoint)
+
+    def _client(self, endpoint: str) -> Any:
+        with self._making:
+            if endpoint not in self._clients:
+                self._clients[endpoint] = _make_client(self._settings, endpoint)
+            return self._clients[endpoint]
+
+
+def _make_client(settings: Settings, endpoint: str) -> Any:
+    config = importlib.import_module("botocore.config").Config(
+        signature_version="s3v4",
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path"},
+        # Storages other than Amazon's don't know the newer checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return (
+        importlib.import_module("boto3")
+        .session.Session()
+        .client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=settings.s3_region,
+            aws_access_key_id=settings.s3_access_key,
+            aws_secret_access_key=settings.s3_secret_key,
+            config=config,
+        )
+    )
+
+
+def _botocore_errors() -> Any:
+    return importlib.import_module("botocore.exceptions")
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    """Turn boto3's errors into ours, outside of any unit of work."""
+    forbid_inside_unit_of_work()
+    errors, transfer = _botocore_errors(), importlib.import_module("boto3.exceptions")
+    try:
+        yield
+    except (errors.BotoCoreError, errors.ClientError, transfer.Boto3Error) as error:
+        log.warning("storage_failed", operation=operation, kind=type(error).__name__, error=str(error)[:300])
+        raise StorageUnavailable from error
+
+
+def _chunks(body: Any) -> Iterator[bytes]:
+    with _translated("get_object"):
+        yield from body.iter_chunks(_CHUNK)

@@ -1,0 +1,1 @@
+"""Use cases of media: uploading, attaching, processing by a worker, deleting."""
