@@ -14,3 +14,11 @@ class UserDeleted:
     """The account is being deleted in this transaction; a handler may refuse by raising."""
 
     user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarChosen:
+    """A person shows another picture of themselves, or none; the media room may refuse it."""
+
+    user_id: UUID
+    media_id: UUID | None

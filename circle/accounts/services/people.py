@@ -143,6 +143,9 @@ def edit_me(
         revoke_tokens(uow, user.id)
     for name, value in changes.items():
         setattr(user, name, value)
+    if "avatar_media_id" in changes:
+        uow.session.flush()
+        uow.emit(events.AvatarChosen(user.id, user.avatar_media_id))
     return user
 
 

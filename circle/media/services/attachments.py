@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, or_, select
 
+from circle.accounts.events import AvatarChosen
 from circle.config import Settings
 from circle.kernel.caller import Caller
 from circle.kernel.errors import FieldError, Invalid
@@ -125,3 +126,10 @@ def _detach_all(uow: UnitOfWork, which: ColumnElement[bool]) -> None:
     attached = select(Media).where(which, Media.attached_to.is_not(None)).order_by(Media.id).with_for_update()
     for media in uow.session.scalars(attached):
         _detach(uow, media)
+
+
+def on_avatar_chosen(uow: UnitOfWork, chosen: AvatarChosen) -> None:
+    """Attach a person's new picture to them. Errors: Invalid unless it is their own upload, made for that."""
+    shown = [] if chosen.media_id is None else [chosen.media_id]
+    caller, one = Caller(chosen.user_id), Limits(images=1, files=0)
+    attach(uow, caller, shown, purpose=Purpose.AVATAR, to=chosen.user_id, limits=one, field="avatar_media_id")
