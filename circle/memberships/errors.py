@@ -68,6 +68,26 @@ class InvitationNotUsable(Conflict):
     text = Text("邀请无效或已失效。", "This invitation is not valid any more.")
 
 
+class OutOfReach(Forbidden):
+    code = "out_of_reach"
+    text = Text("对方的角色不低于你，或者超出你能授予的范围。", "Their role, or the one to give, is not below yours.")
+
+
+class OwnerMustStay(Conflict):
+    code = "owner_must_stay"
+    text = Text("星主须先转让星球。", "The owner has to hand the circle over first.")
+
+
+class OwnsCircles(Conflict):
+    code = "owns_circles"
+    text = Text("你还是星主，请先转让或关闭星球。", "You still own a circle; hand it over or close it first.")
+
+
+class NoTransferOffer(Conflict):
+    code = "no_transfer_offer"
+    text = Text("没有可接受的转让。", "There is no transfer to accept.")
+
+
 on_constraint("ck_tiers_seats", SeatsTaken)
 on_constraint("pk_trials", TrialUsed)
 on_constraint("ck_invitations_uses", InvitationNotUsable)

@@ -56,3 +56,24 @@ class MemberRemoved(_MemberEvent):
     banned: bool
     refund: bool
     removed_by: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChanged(_MemberEvent):
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOffered:
+    """The owner wants this member to take the circle over; the member has yet to accept."""
+
+    circle_id: UUID
+    from_user_id: UUID
+    to_user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CircleTransferred:
+    circle_id: UUID
+    from_user_id: UUID
+    to_user_id: UUID

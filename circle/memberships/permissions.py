@@ -13,6 +13,7 @@ class Permission(StrEnum):
     SEE_MONEY = "see_money"
     MOVE_MONEY = "move_money"
     INVITE = "invite"
+    GIVE_ACCESS = "give_access"
     SET_ROLES = "set_roles"
     SEE_MEMBERS = "see_members"
     MANAGE_MEMBERS = "manage_members"
@@ -40,6 +41,7 @@ TABLE: dict[Permission, tuple[frozenset[Role], Text]] = {
     Permission.SEE_MONEY: (_PARTNERS, Text("只有星主和合伙人可以查看收入。", "Only the owner and partners may see the money.")),
     Permission.MOVE_MONEY: (_OWNER, Text("只有星主可以退款和提现。", "Only the owner may refund and withdraw.")),
     Permission.INVITE: (_STAFF, Text("你不能邀请成员。", "You may not invite members.")),
+    Permission.GIVE_ACCESS: (_PARTNERS, Text("只有星主和合伙人可以赠送会员天数。", "Only the owner and partners may give access on the house.")),
     Permission.SET_ROLES: (_PARTNERS, Text("只有星主和合伙人可以设置角色。", "Only the owner and partners may set roles.")),
     Permission.SEE_MEMBERS: (_STAFF, Text("你不能查看成员名单。", "You may not see the list of members.")),
     Permission.MANAGE_MEMBERS: (_STAFF, Text("你不能管理成员。", "You may not manage members.")),
@@ -53,6 +55,14 @@ TABLE: dict[Permission, tuple[frozenset[Role], Text]] = {
     Permission.SEE_AUDIT: (_PARTNERS, Text("只有星主和合伙人可以查看操作记录。", "Only the owner and partners may see the audit log.")),
     Permission.TEACH: (_EXPERTS, Text("只有老师可以这样做。", "Only teachers may do this.")),
 }  # fmt: skip
+
+
+# From the top; a role reaches those after it.
+LADDER = (Role.OWNER, Role.PARTNER, Role.ADMIN, Role.GUEST, Role.MEMBER)
+
+
+def outranks(role: str | None, other: str) -> bool:
+    return role is not None and LADDER.index(Role(role)) < LADDER.index(Role(other))
 
 
 def allows(role: str, permission: Permission) -> bool:

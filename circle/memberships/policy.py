@@ -41,10 +41,11 @@ from circle.memberships.errors import (
     MissingPermission,
     Muted,
     NotAMember,
+    OutOfReach,
     TooNew,
 )
 from circle.memberships.models import Grant, Membership, Status
-from circle.memberships.permissions import TABLE, Permission, allows
+from circle.memberships.permissions import TABLE, Permission, allows, outranks
 from circle.web.system import Gate
 
 NO_RANK = -1
@@ -71,6 +72,7 @@ class Standing:
     number: int | None
     joined_at: datetime | None
     muted_until: datetime | None
+    ended_at: datetime | None
     # The best live grant.
     rank: int | None
     tier_id: UUID | None
@@ -87,7 +89,9 @@ class Standing:
 
     @property
     def keeps_paid_term(self) -> bool:
-        return self.after_expiry == AfterExpiry.PAID_TERM and self.status in _KEEP_READING
+        # Somebody who left and asks to be let in again goes on reading; somebody who was removed does not.
+        asks_again = self.status == Status.PENDING and self.joined_at is not None and self.ended_at is None
+        return self.after_expiry == AfterExpiry.PAID_TERM and (self.status in _KEEP_READING or asks_again)
 
     @property
     def may_look(self) -> bool:
@@ -152,7 +156,8 @@ def readable(
     )
 
 
-def _best_grant() -> LateralFromClause:
+def best_grant() -> LateralFromClause:
+    """Select rank, tier_id and tier_name of the highest tier that a membership has at `:now`."""
     now = bindparam("now", type_=DateTime(timezone=True))
     return (
         select(Tier.rank, Tier.id.label("tier_id"), Tier.name.label("tier_name"))
@@ -170,7 +175,7 @@ def _best_grant() -> LateralFromClause:
 
 
 def _with_standing(statement: Select[*tuple[Any, ...]], circle_id: Any, user_id: Any) -> Select[*tuple[Any, ...]]:
-    grant = _best_grant()
+    grant = best_grant()
     return (
         statement.add_columns(
             Circle.id.label("circle_id"),
@@ -186,6 +191,7 @@ def _with_standing(statement: Select[*tuple[Any, ...]], circle_id: Any, user_id:
             Membership.number,
             Membership.joined_at,
             Membership.muted_until,
+            Membership.ended_at,
             grant.c.rank,
             grant.c.tier_id,
             grant.c.tier_name,
@@ -225,7 +231,8 @@ def standing_gate(argument: str, circle_of: ColumnElement[UUID] | None = None) -
             return None
         caller = caller_from(row, uow.now)
         if row["circle_id"] is not None:
-            caller.known[row["circle_id"]] = _standing_from(row, uow.now, caller.user_id)
+            standing = _standing_from(row, uow.now, caller.user_id)
+            caller.known[row["circle_id"]] = caller.known[view_args.get(argument)] = standing
         return caller
 
     return gate
@@ -236,11 +243,20 @@ def _standing_from(row: Row, now: datetime, user_id: UUID | None) -> Standing:
     return Standing(now=now, user_id=user_id, **fields)
 
 
+def gated_standing(uow: UnitOfWork, caller: Caller | None, key: UUID) -> Standing | None:
+    """Return what a gate fetched for its argument, such as a post's id; for reading only."""
+    return caller.known.get(key) if caller is not None and uow.read_only else None
+
+
 def find_standing(uow: UnitOfWork, caller: Caller | None, circle_id: UUID) -> Standing:
     """Return the caller's standing; what the gate fetched is used for reading only. Errors: NotFound (no circle)."""
     if caller is not None and uow.read_only and circle_id in caller.known:
         return cast("Standing", caller.known[circle_id])
-    user_id = caller.user_id if caller else None
+    return find_standing_of(uow, caller.user_id if caller else None, circle_id)
+
+
+def find_standing_of(uow: UnitOfWork, user_id: UUID | None, circle_id: UUID) -> Standing:
+    """Return what somebody is in a circle. Errors: NotFound (no circle)."""
     row = uow.row(_STANDING, circle_id=circle_id, user_id=user_id, now=uow.now)
     if row is None or row["circle_id"] is None:
         raise NotFound
@@ -284,6 +300,25 @@ def require_voice(uow: UnitOfWork, caller: Caller, circle_id: UUID) -> Standing:
         if from_then > uow.now:
             raise TooNew(until=_instant(from_then))
     return standing
+
+
+def require_reach(standing: Standing, *roles: str) -> None:
+    """Nobody changes somebody of their own role or above, nor lifts anybody that high. Errors: OutOfReach."""
+    if any(not outranks(standing.role, role) for role in roles):
+        raise OutOfReach
+
+
+def lock_member(uow: UnitOfWork, circle_id: UUID, user_id: UUID) -> Membership:
+    """Return somebody's membership, locked until the commit. Errors: NotFound."""
+    membership = uow.session.scalar(
+        select(Membership)
+        .where(Membership.circle_id == circle_id, Membership.user_id == user_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if membership is None:
+        raise NotFound
+    return membership
 
 
 def require_open_circle(standing: Standing) -> None:

@@ -7,11 +7,12 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.circles.models import CircleCounter, Tier
+from circle.kernel import changes
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import events
 from circle.memberships.errors import SeatsTaken
-from circle.memberships.models import STATUS, Grant, GrantSource, Membership, Seat, Status
+from circle.memberships.models import STATUS, Grant, GrantSource, Membership, Role, Seat, Status
 
 # How long a seat waits for somebody who is paying.
 SEAT_HOLD = timedelta(minutes=30)
@@ -100,11 +101,18 @@ def activate(uow: UnitOfWork, membership: Membership) -> None:
         return
     membership.status = STATUS.require(Status(membership.status), Status.ACTIVE)
     membership.ended_at = None
+    membership.approved_at = membership.approved_at or uow.now
     if membership.number is None:
         membership.number = _next_number(uow, membership.circle_id)
         membership.joined_at = uow.now
     uow.session.flush()
+    note_change(uow, membership)
     uow.emit(events.MemberActivated(membership.circle_id, membership.user_id, membership.id))
+
+
+def note_change(uow: UnitOfWork, membership: Membership) -> None:
+    """Let offline clients look at this member again."""
+    changes.record(uow, circle_id=membership.circle_id, kind="member", item_id=membership.user_id, operation="updated")
 
 
 def _next_number(uow: UnitOfWork, circle_id: UUID) -> int:
@@ -118,7 +126,7 @@ def _next_number(uow: UnitOfWork, circle_id: UUID) -> int:
 
 def settle_status(uow: UnitOfWork, membership: Membership) -> None:
     """Let the status follow the grants: an active member without a live or coming one is expired."""
-    if membership.status != Status.ACTIVE or membership.role != "member":
+    if membership.status != Status.ACTIVE or membership.role != Role.MEMBER:
         return
     uow.session.flush()
     coming = select(func.count()).where(
@@ -130,6 +138,7 @@ def settle_status(uow: UnitOfWork, membership: Membership) -> None:
         return
     membership.status = STATUS.require(Status.ACTIVE, Status.EXPIRED)
     release_seats(uow, membership)
+    note_change(uow, membership)
     uow.emit(events.MemberExpired(membership.circle_id, membership.user_id, membership.id))
 
 
@@ -145,7 +154,10 @@ def take_seat(uow: UnitOfWork, membership: Membership, tier_id: UUID) -> None:
 
 def _seat(uow: UnitOfWork, membership: Membership, tier_id: UUID, *, held_until: datetime | None) -> None:
     seat = uow.session.scalar(
-        select(Seat).where(Seat.tier_id == tier_id, Seat.membership_id == membership.id, Seat.released_at.is_(None))
+        select(Seat)
+        .where(Seat.tier_id == tier_id, Seat.membership_id == membership.id, Seat.released_at.is_(None))
+        .with_for_update()  # the worker may be freeing it
+        .execution_options(populate_existing=True)
     )
     if seat is not None:
         if seat.held_until is not None:
