@@ -185,9 +185,14 @@ def _admit(at: System, operation: Operation, arguments: dict[str, Any]) -> Calle
         caller = find_caller(at, uow, operation)
     if caller and caller.unseen:
         at.seen(at.units, caller)
-    for limit in operation.limits:
-        g.allowance = at.limiter.hit(limit, _identity(limit, caller, arguments.get("body", {})))
+    count_request(operation.limits, caller, arguments.get("body", {}))
     return caller
+
+
+def count_request(limits: Sequence[Limit], caller: Caller | None, body: dict[str, Any]) -> None:
+    """Count against each limit. Errors: TooManyRequests."""
+    for limit in limits:
+        g.allowance = system().limiter.hit(limit, _identity(limit, caller, body))
 
 
 def _identity(limit: Limit, caller: Caller | None, body: dict[str, Any]) -> str:

@@ -1,0 +1,39 @@
+"""Forms that only our own pages can send: a cookie's secret and a proof that follows from it and the form's name.
+
+Another site can make a browser send the cookie, but knows neither it nor the proof.
+"""
+
+import hmac
+from hashlib import sha256
+
+from flask import Response, abort, request
+
+from circle.kernel.ids import new_secret
+from circle.web.system import system
+
+_COOKIE = "circle_form"
+
+
+class FormGuard:
+    """The proof of one form in one browser; `protect` the response that shows it."""
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+        self._secret = request.cookies.get(_COOKIE) or new_secret()
+
+    @property
+    def proof(self) -> str:
+        key = system().settings.secret_key.encode()
+        return hmac.new(key, f"{self._secret}\0{self._form}".encode(), sha256).hexdigest()
+
+    def protect(self, response: Response) -> Response:
+        secure = system().settings.secure
+        response.set_cookie(_COOKIE, self._secret, httponly=True, samesite="Strict", secure=secure)
+        return response
+
+
+def require_our_form(form: str) -> None:
+    """Refuse (403) a form that was not shown to this browser."""
+    given = request.form.get("csrf", "").encode()
+    if _COOKIE not in request.cookies or not hmac.compare_digest(FormGuard(form).proof.encode(), given):
+        abort(403)
