@@ -3,9 +3,13 @@
 from typing import Any
 
 from flask import Flask
+from flask.testing import FlaskClient
 
 from circle.kernel.uow import Units
-from tests.builders.people import People
+from tests.builders.archive import Archives
+from tests.builders.billing import Billing
+from tests.builders.discussion import Discussion
+from tests.builders.media import Uploads
 
 
 class Reply:
@@ -36,12 +40,20 @@ class Reply:
         return self.json
 
 
+class Browser(FlaskClient):
+    """A test client whose requests each have a context of their own, as in a server; the tests hold one open."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        with self.application.app_context():
+            return super().open(*args, **kwargs)
+
+
 class Api:
     """A client of `/v1` holding a bearer token, or none."""
 
     def __init__(self, app: Flask, token: str | None = None, language: str = "en") -> None:
         self._app = app
-        self._client = app.test_client(use_cookies=False)
+        self._client = Browser(app, use_cookies=False)
         self.token = token
         self.language = language
 
@@ -72,7 +84,7 @@ class Api:
         return self.request("DELETE", path, **kwargs)
 
 
-class World(People):
+class World(Archives, Discussion, Billing, Uploads):
     """Everything that tests build with, one mixin a feature."""
 
     def __init__(self, app: Flask, units: Units) -> None:

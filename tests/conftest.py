@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.orm import Session
 
@@ -20,7 +21,7 @@ from circle.embedded import Engines, start_engines, stop_engines
 from circle.kernel.clock import ManualClock
 from circle.kernel.queue import SilentDoorbell
 from circle.kernel.uow import Units
-from tests.client import Api, World
+from tests.client import Api, Browser, World
 from tests.databases import worker_database
 
 # A Sunday noon in Shanghai, far from month ends and daylight saving.
@@ -147,6 +148,12 @@ def units(app: Flask) -> Units:
     found = app.extensions["circle"].units
     assert isinstance(found, Units)
     return found
+
+
+@pytest.fixture
+def browser(app: Flask) -> FlaskClient:
+    """A client that keeps cookies, for pages."""
+    return Browser(app)
 
 
 @pytest.fixture

@@ -4,18 +4,12 @@ import re
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from circle.web.login import SESSION_COOKIE
 from tests.client import World
 
 PASSWORD = "a good password"
-
-
-@pytest.fixture
-def browser(app: Flask) -> FlaskClient:
-    return app.test_client()
 
 
 def proof(browser: FlaskClient) -> str:
