@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
-from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid
+from sqlalchemy import BigInteger, ColumnElement, DateTime, MetaData, Text, Uuid, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -49,6 +50,11 @@ class Versioned:
     """A resource that people edit: the version counts up at each change and a stale writer loses."""
 
     version: Mapped[int] = mapped_column(default=1)
+
+
+def constant(word: StrEnum) -> ColumnElement[str]:
+    """Return a word as part of the SQL: a prepared plan can use a partial index for it, for a parameter it can't."""
+    return literal_column(f"'{word.value}'", Text())
 
 
 class Query:

@@ -4,14 +4,14 @@ A message is delivered by the relay after the commit, at least once per key, wit
 rolled-back transaction never existed. `UNIQUE(key)` makes a second announcement of one thing impossible.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import BigInteger, Identity, Index, select, text, update
+from sqlalchemy import BigInteger, Identity, Index, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,6 +27,9 @@ LEASE = timedelta(minutes=2)
 MAX_ATTEMPTS = 12
 _FIRST_RETRY = timedelta(seconds=10)
 _LAST_RETRY = timedelta(hours=6)
+# How long the key of a delivered message makes a second announcement impossible; one that was given up stays longer.
+KEEP_DELIVERED = timedelta(days=30)
+KEEP_FAILED = timedelta(days=90)
 
 
 class OutboxMessage(Base):
@@ -60,6 +63,17 @@ class Message:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Something for the outside; `due_at` where it should not leave at once."""
+
+    key: str
+    topic: str
+    payload: Json
+    circle_id: UUID | None = None
+    due_at: datetime | None = None
+
+
 Deliver = Callable[[Units, Message], None]
 
 
@@ -77,19 +91,17 @@ def put(
     due_at: datetime | None = None,
 ) -> None:
     """Announce something once per `key`; a second call with the same key changes nothing."""
-    uow.session.execute(
-        insert(OutboxMessage)
-        .values(
-            key=key,
-            topic=topic,
-            payload=payload,
-            circle_id=circle_id,
-            created_at=uow.now,
-            due_at=due_at or uow.now,
-            attempts=0,
-        )
-        .on_conflict_do_nothing(index_elements=["key"])
-    )
+    put_many(uow, [Announcement(key, topic, payload, circle_id, due_at)])
+
+
+def put_many(uow: UnitOfWork, announcements: Sequence[Announcement]) -> None:
+    """Announce several things in one statement, each once per its key."""
+    if not announcements:
+        return
+    rows = [
+        {**asdict(one), "due_at": one.due_at or uow.now, "created_at": uow.now, "attempts": 0} for one in announcements
+    ]
+    uow.session.execute(insert(OutboxMessage).values(rows).on_conflict_do_nothing(index_elements=["key"]))
     uow.ring(RELAY)
 
 
@@ -148,3 +160,11 @@ def relay(units: Units, deliverers: Mapping[str, Deliver]) -> int:
         with units.write() as uow:
             settle(uow, message, delivery.error)
     return len(messages)
+
+
+def forget_old(uow: UnitOfWork) -> int:
+    """Delete messages that are long settled; return how many."""
+    old = delete(OutboxMessage).where(
+        (OutboxMessage.delivered_at < uow.now - KEEP_DELIVERED) | (OutboxMessage.failed_at < uow.now - KEEP_FAILED)
+    )
+    return int(uow.session.execute(old).rowcount)  # type: ignore[attr-defined]

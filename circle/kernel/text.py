@@ -1,10 +1,18 @@
 """Sentences that people read, in the product's two languages, side by side where they are used."""
 
+import re
 from typing import Any, Literal, NamedTuple
 
 Language = Literal["zh-CN", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 DEFAULT_LANGUAGE: Language = "zh-CN"
+
+# Letters that show nothing: a text of them alone is blank.
+_INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff\u00ad\u3164\uffa0]+")
+
+
+def is_blank(text: str) -> bool:
+    return not _INVISIBLE.sub("", text)
 
 
 class Text(NamedTuple):

@@ -32,10 +32,10 @@ _WRITING = frozenset({PostStatus.SCHEDULED, PostStatus.REVIEW, PostStatus.PUBLIS
 STATUS = Machine(
     "post",
     {
-        PostStatus.DRAFT: _WRITING,
+        PostStatus.DRAFT: _WRITING | {PostStatus.UNPAID},
         PostStatus.SCHEDULED: (_WRITING | {PostStatus.DRAFT}) - {PostStatus.SCHEDULED},
         PostStatus.REVIEW: frozenset({PostStatus.PUBLISHED, PostStatus.HIDDEN, PostStatus.TRASHED}),
-        PostStatus.UNPAID: frozenset({PostStatus.PUBLISHED, PostStatus.TRASHED}),
+        PostStatus.UNPAID: frozenset({PostStatus.PUBLISHED, PostStatus.REVIEW, PostStatus.TRASHED}),
         PostStatus.PUBLISHED: frozenset({PostStatus.HIDDEN, PostStatus.TRASHED, PostStatus.REVIEW}),
         PostStatus.HIDDEN: frozenset({PostStatus.PUBLISHED, PostStatus.TRASHED}),
         # Restored to what it was; the table keeps that in `trashed_from`.
@@ -77,6 +77,9 @@ class Post(Versioned, Base):
     digest_by: Mapped[UUID | None]
     trashed_at: Mapped[datetime | None]
     trashed_from: Mapped[str | None]
+    trashed_by: Mapped[UUID | None]
+    # Its text is gone for good, 30 days after it was trashed; the row stays as a tombstone.
+    purged_at: Mapped[datetime | None]
     hidden_at: Mapped[datetime | None]
     # Where an imported post came from: the same source is imported once.
     import_id: Mapped[UUID | None]
@@ -115,15 +118,24 @@ class Post(Versioned, Base):
             text("id DESC"),
             postgresql_where=text("status = 'published' AND digest_at IS NOT NULL"),
         ),
-        Index("ix_posts_own", "author_id", "circle_id", "status"),
+        Index("ix_posts_own", "author_id", "circle_id", "status", "id"),
+        Index(
+            "ix_posts_held",
+            "circle_id",
+            "status",
+            "id",
+            postgresql_where=text("status IN ('review', 'hidden', 'trashed')"),
+        ),
         Index("ix_posts_scheduled", "publish_at", postgresql_where=text("status = 'scheduled'")),
-        Index("ix_posts_trashed", "trashed_at", postgresql_where=text("status = 'trashed'")),
+        Index("ix_posts_trashed", "trashed_at", postgresql_where=text("status = 'trashed' AND purged_at IS NULL")),
         UniqueConstraint("circle_id", "import_key"),
         CheckConstraint("kind IN ('talk', 'article', 'question')", name="kind"),
         CheckConstraint("(access_level = 'tier') = (access_tier_id IS NOT NULL)", name="access"),
         CheckConstraint("access_level IN ('preview', 'members', 'tier')", name="access_level"),
         CheckConstraint("status <> 'published' OR published_at IS NOT NULL", name="published"),
         CheckConstraint("status <> 'scheduled' OR publish_at IS NOT NULL", name="scheduled"),
+        CheckConstraint("(status = 'trashed') = (trashed_at IS NOT NULL)", name="trashed"),
+        CheckConstraint("status <> 'trashed' OR trashed_from IS NOT NULL", name="trashed_from"),
     )
 
 
@@ -150,6 +162,18 @@ class QuestionStatus(StrEnum):
     REFUNDED = "refunded"  # paid, but not answered in time
 
 
+QUESTION_STATUS = Machine(
+    "question",
+    {
+        # Paid for although it was deleted meanwhile: the money goes back at once.
+        QuestionStatus.UNPAID: frozenset({QuestionStatus.OPEN, QuestionStatus.REFUNDED}),
+        QuestionStatus.OPEN: frozenset({QuestionStatus.ANSWERED, QuestionStatus.REFUNDED}),
+        QuestionStatus.ANSWERED: frozenset(),
+        QuestionStatus.REFUNDED: frozenset(),
+    },
+)
+
+
 class Question(Base):
     """The asking side of a post of kind question; an answer is a row of its own."""
 
@@ -168,6 +192,7 @@ class Question(Base):
 
     __table_args__ = (
         Index("ix_questions_due", "due_at", postgresql_where=text("status = 'open' AND due_at IS NOT NULL")),
+        Index("ix_questions_circle", "circle_id", "status", "post_id"),
         Index("ix_questions_asked", "asked_id", "status"),
         CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="money"),
         CheckConstraint("status IN ('unpaid', 'open', 'answered', 'refunded')", name="status"),
@@ -211,6 +236,17 @@ class CommentStatus(StrEnum):
     TRASHED = "trashed"
 
 
+COMMENT_STATUS = Machine(
+    "comment",
+    {
+        CommentStatus.PUBLISHED: frozenset({CommentStatus.REVIEW, CommentStatus.HIDDEN, CommentStatus.TRASHED}),
+        CommentStatus.REVIEW: frozenset({CommentStatus.PUBLISHED, CommentStatus.HIDDEN, CommentStatus.TRASHED}),
+        CommentStatus.HIDDEN: frozenset({CommentStatus.PUBLISHED, CommentStatus.TRASHED}),
+        CommentStatus.TRASHED: frozenset(),
+    },
+)
+
+
 class Comment(Versioned, Base):
     """A comment on a post, or (with `parent_id`) a reply below one: two levels, no more."""
 
@@ -223,6 +259,8 @@ class Comment(Versioned, Base):
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("comments.id"))
     body: Mapped[str]
     status: Mapped[str]
+    # Published replies: kept by the statements that add and take them, without touching the version.
+    reply_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     edited_at: Mapped[datetime | None]
     trashed_at: Mapped[datetime | None]
@@ -230,9 +268,11 @@ class Comment(Versioned, Base):
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
     __table_args__ = (
-        Index("ix_comments_post", "post_id", "created_at", "id", postgresql_where=text("status = 'published'")),
+        Index("ix_comments_post", "post_id", "created_at", "id", postgresql_where=text("parent_id IS NULL")),
+        Index("ix_comments_replies", "parent_id", "created_at", "id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_comments_circle", "circle_id", text("created_at DESC"), text("id DESC")),
-        Index("ix_comments_parent", "parent_id"),
+        Index("ix_comments_held", "circle_id", "created_at", "id", postgresql_where=text("status = 'review'")),
+        Index("ix_comments_trashed", "trashed_at", postgresql_where=text("status = 'trashed' AND body <> ''")),
         CheckConstraint("status IN ('published', 'review', 'hidden', 'trashed')", name="status"),
     )
 
@@ -304,6 +344,10 @@ class Report(Base):
             postgresql_where=text("outcome IS NULL"),
         ),
         Index("ix_reports_queue", "circle_id", "created_at", "id"),
+        Index("ix_reports_subject", "subject_id", postgresql_where=text("outcome IS NULL")),
+        CheckConstraint("subject_kind IN ('post', 'comment')", name="subject_kind"),
+        CheckConstraint("outcome IN ('dismissed', 'hidden', 'removed', 'warned')", name="outcome"),
+        CheckConstraint("(outcome IS NULL) = (resolved_at IS NULL)", name="resolved"),
     )
 
 

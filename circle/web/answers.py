@@ -16,7 +16,7 @@ from circle.web.limits import Allowance
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
-_HTTP_TITLES = {
+HTTP_PROBLEMS = {
     400: ("malformed", Text("请求无法解析。", "The request could not be read.")),
     404: ("not_found", Text("没有找到。", "Not found.")),
     405: ("method_not_allowed", Text("不支持这个方法。", "This method is not allowed here.")),
@@ -109,7 +109,7 @@ def problem(error: CircleError) -> Response:
 def http_problem(error: HTTPException) -> Response:
     """Render an error of the HTTP layer itself (no such route, wrong method, body too large)."""
     status = error.code or 500
-    code, text = _HTTP_TITLES.get(status, ("http_error", Text("请求有误。", error.name)))
+    code, text = HTTP_PROBLEMS.get(status, ("http_error", Text("请求有误。", error.name)))
     title = text.escaped().say(language())
     response = _problem_response(
         {

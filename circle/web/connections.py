@@ -70,3 +70,9 @@ def forget_connections() -> None:
     """Drop the pools of a forked process without closing its parent's sockets."""
     for engine in db.engines.values():
         engine.dispose(close=False)
+
+
+def close_connections() -> None:
+    """Close the connections of an application that is no longer needed."""
+    for engine in db.engines.values():
+        engine.dispose()

@@ -11,14 +11,13 @@ import marshmallow as ma
 from marshmallow import validate
 
 from circle.kernel.money import CURRENCIES, MAX_AMOUNT
+from circle.kernel.text import is_blank
 
 # Bidirectional overrides and isolates: they make a name read as another.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_BREAK = re.compile("[\r\n\t\u2028\u2029]")
-# Letters that show nothing: a body of them alone is blank.
-_INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff\u00ad\u3164\uffa0]+")
 
 EXAMPLE_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 EXAMPLE_INSTANT = "2026-03-01T08:30:00Z"
@@ -51,7 +50,7 @@ class Str(ma.fields.String):
             text = unicodedata.normalize("NFC", text).strip()
             if _BIDI.search(text) or _LINE_BREAK.search(text):
                 raise self.make_error("characters")
-        if self.least and not _INVISIBLE.sub("", text):
+        if self.least and is_blank(text):
             raise self.make_error("blank")
         return text
 

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from circle.kernel.isolation import isolated
 from circle.kernel.uow import Units
+from circle.web.pages import on_loopback
 from circle.web.system import system
 
 REQUESTS = Counter("circle_requests_total", "Requests by route, method and status.", ["route", "method", "status"])
@@ -54,7 +55,7 @@ def metrics_blueprint(probes: Sequence[Probe]) -> Blueprint:
     @blueprint.get("/metrics")
     def metrics() -> Response:
         at = system()
-        if not (_on_loopback() or _knows(at.settings.metrics_token)):
+        if not (on_loopback() or _knows(at.settings.metrics_token)):
             abort(404)
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Probed(at.units, probes))
@@ -62,10 +63,6 @@ def metrics_blueprint(probes: Sequence[Probe]) -> Blueprint:
         return Response(page, mimetype=CONTENT_TYPE_LATEST)
 
     return blueprint
-
-
-def _on_loopback() -> bool:
-    return request.remote_addr in {"127.0.0.1", "::1"} and "X-Forwarded-For" not in request.headers
 
 
 def _knows(token: str) -> bool:

@@ -26,7 +26,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"Not a valid list\.", "wrong_type", "必须是数组。"),
         (r"Not a valid mapping type\.", "wrong_type", "必须是对象。"),
         (r"Not a valid UUID\.", "bad_id", "不是有效的 id。"),
-        (r"Not a valid (?:aware )?(?:datetime|date)\.", "bad_time", "不是有效的日期或时间。"),
+        (r"Not a valid (?:aware )?(?:datetime|date|time)\.", "bad_time", "不是有效的日期或时间。"),
         (r"Not a valid email address\.", "bad_email", "不是有效的邮箱地址。"),
         (r"Not a valid URL\.", "bad_url", "不是有效的网址。"),
         (r"Contains characters that are not allowed\.", "bad_characters", "含有不允许的字符。"),

@@ -12,7 +12,8 @@ from uuid import UUID
 from circle.kernel import changes
 from circle.kernel.clock import elapsed
 from circle.kernel.ids import new_id
-from circle.kernel.uow import Units, UnitOfWork
+from circle.kernel.uow import UnitOfWork, Units
+from circle.posts.schemas import ChangePage
 from tests.builders.circles import BuiltCircle
 from tests.client import Api, World
 from tests.posts.shapes import assert_posts
@@ -26,6 +27,7 @@ def follow(who: Api, circle: BuiltCircle, *, until: int, limit: int = 100) -> li
     cursor = ""
     for _ in _asking():
         page = who.get(f"{circle.path}/changes?limit={limit}{cursor}").ok()
+        assert ChangePage().validate(page) == {}
         seen += page["items"]
         cursor = f"&cursor={page['next_cursor']}"
         if len(seen) >= until and not page["has_more"]:
