@@ -1,0 +1,315 @@
+"""The sandbox: a payment provider of our own, the default and the tests', with the manners of a real one.
+
+It keeps books of its own, in transactions of its own, under the merchant's numbers; it loses requests and answers,
+asks payers to confirm, takes its time, and tells of everything by signed webhooks that come late, twice or never.
+What a payment method does is its name: see `METHODS`.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from circle.billing.errors import ForgedNotification, OldNotification, UnreadableNotification
+from circle.billing.providers.base import (
+    UNKNOWN,
+    Notification,
+    Order,
+    Outcome,
+    OutcomeState,
+    RefundOrder,
+    Retry,
+    SettlementLine,
+)
+from circle.billing.providers.sandbox_tables import SandboxCharge, SandboxEvent, SandboxRefund
+from circle.kernel.clock import Clock
+from circle.kernel.ids import new_id
+from circle.kernel.uow import Connections, forbid_inside_unit_of_work
+
+# What each method does at its first arrival: state, failure code, seconds until a pending one succeeds, and whether
+# the answer reaches us.
+METHODS: Mapping[str, tuple[str, str | None, int, bool]] = {
+    "ok": ("succeeded", None, 0, True),
+    "decline_soft": ("failed", "insufficient_funds", 0, True),
+    "decline_hard": ("failed", "card_lost", 0, True),
+    "needs_auth": ("requires_action", None, 0, True),
+    "pending_then_ok": ("processing", None, 60, True),
+    "lost_request": ("lost", None, 0, False),
+    "lost_answer": ("succeeded", None, 0, False),
+    "slow": ("processing", None, 30, False),
+}
+# The person on the checkout's page, who is asked there.
+PAGE_TOKEN = "page"  # noqa: S105 - a method, not a secret
+_RETRY = {
+    "insufficient_funds": Retry.SOFT,
+    "card_lost": Retry.HARD,
+    "authentication_required": Retry.AUTH,
+    "declined_by_payer": Retry.SOFT,
+    "closed": Retry.NEVER,
+}
+SIGNATURE = "Sandbox-Signature"
+# A notification older than this is refused: somebody may be replaying it.
+TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook as it would be posted, signed now."""
+
+    event_id: UUID
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Sandbox:
+    """The provider, and the buttons of its page."""
+
+    name = "sandbox"
+    account = "sandbox"
+
+    def __init__(self, connections: Connections, clock: Clock, *, secret_key: str) -> None:
+        self._connections = connections
+        self._clock = clock
+        self._webhook_key = hmac.new(secret_key.encode(), b"sandbox webhooks", hashlib.sha256).digest()
+
+    def accepts(self, method: str) -> bool:
+        return method in METHODS
+
+    def start(self, order: Order) -> Outcome:
+        return self._charge(order)
+
+    def charge(self, order: Order) -> Outcome:
+        return self._charge(order)
+
+    def _charge(self, order: Order) -> Outcome:
+        with self._books() as books:
+            row, is_new = self._arrive(books, order)
+            if is_new:
+                answered = METHODS[row.token][3] if row.token in METHODS else True
+            else:
+                _check_same(row, order)
+                answered = True
+                if row.state == "lost":
+                    self._move(books, row, "succeeded")
+            self._ripen_charge(books, row)
+            return _outcome(row) if answered else UNKNOWN
+
+    def _arrive(self, books: Session, order: Order) -> tuple[SandboxCharge, bool]:
+        """Return the charge under the order's number, and whether this is its first arrival."""
+        state, code, seconds, _ = METHODS.get(order.method, ("requires_action", None, 0, True))
+        if state == "requires_action" and not order.on_session:
+            state, code = "failed", "authentication_required"
+        now = self._clock.now()
+        made = books.execute(
+            insert(SandboxCharge)
+            .values(
+                number=order.number,
+                token=order.method,
+                amount=order.amount,
+                currency=order.currency,
+                state="arriving",
+                code=code,
+                action_url=order.return_url if state == "requires_action" else None,
+                settles_at=now + timedelta(seconds=seconds) if seconds else None,
+                created_at=now,
+            )
+            .on_conflict_do_nothing()
+            .returning(SandboxCharge.number)
+        ).scalar()
+        row = books.get_one(SandboxCharge, order.number, with_for_update=True, populate_existing=True)
+        if made is not None:
+            self._move(books, row, state)
+        return row, made is not None
+
+    def query(self, number: str) -> Outcome:
+        with self._books() as books:
+            row = self._find(books, number)
+            return _outcome(row) if row else Outcome(OutcomeState.NOT_FOUND)
+
+    def close(self, number: str) -> Outcome:
+        with self._books() as books:
+            row = self._find(books, number)
+            if row is None:
+                return Outcome(OutcomeState.NOT_FOUND)
+            if row.state == "requires_action":
+                row.code = "closed"
+                self._move(books, row, "failed")
+            return _outcome(row)
+
+    def decide(self, number: str, *, approve: bool) -> Outcome:
+        """Press a button on the page: confirm or decline a charge that waits for its payer."""
+        with self._books() as books:
+            row = self._find(books, number)
+            if row is None:
+                return Outcome(OutcomeState.NOT_FOUND)
+            if row.state == "requires_action":
+                row.code = None if approve else "declined_by_payer"
+                self._move(books, row, "succeeded" if approve else "failed")
+            return _outcome(row)
+
+    def refund(self, order: RefundOrder) -> Outcome:
+        with self._books() as books:
+            charge = books.get(SandboxCharge, order.charge_number, with_for_update=True)
+            if charge is None or charge.state != "succeeded":
+                return Outcome(OutcomeState.FAILED, code="no_such_charge")
+            row = books.get(SandboxRefund, order.number, with_for_update=True)
+            if row is not None:
+                if row.state == "lost":
+                    self._move(books, row, "succeeded")
+                return _refund_outcome(row)
+            given = sum(one.amount for one in _refunds_of(books, charge) if one.state != "failed")
+            if order.currency != charge.currency or given + order.amount > charge.amount:
+                return Outcome(OutcomeState.FAILED, code="more_than_was_paid")
+            return self._new_refund(books, charge, order)
+
+    def _new_refund(self, books: Session, charge: SandboxCharge, order: RefundOrder) -> Outcome:
+        """Refunds have the manners of the charge's method, but are never declined."""
+        state, _, seconds, answered = METHODS.get(charge.token, METHODS["ok"])
+        if state in {"requires_action", "failed"}:
+            state = "succeeded"
+        now = self._clock.now()
+        row = SandboxRefund(
+            number=order.number,
+            charge_number=charge.number,
+            amount=order.amount,
+            currency=order.currency,
+            state=state,
+            settles_at=now + timedelta(seconds=seconds) if seconds else None,
+            created_at=now,
+        )
+        books.add(row)
+        self._move(books, row, state)
+        return _refund_outcome(row) if answered else UNKNOWN
+
+    def query_refund(self, number: str) -> Outcome:
+        with self._books() as books:
+            row = books.get(SandboxRefund, number, with_for_update=True)
+            if row is None or row.state == "lost":
+                return Outcome(OutcomeState.NOT_FOUND)
+            self._ripen_refund(books, row)
+            return _refund_outcome(row)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notification:
+        stamp, _, signature = headers.get(SIGNATURE, "").partition(",v1=")
+        moment = stamp.removeprefix("t=")
+        if not hmac.compare_digest(self._sign(moment, body).encode(), signature.encode()):
+            raise ForgedNotification
+        if abs(now.timestamp() - int(moment)) > TOLERANCE.total_seconds():
+            raise OldNotification
+        try:
+            event = orjson.loads(body)
+            return Notification(event["id"], event["kind"], event["number"])
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise UnreadableNotification from error
+
+    def settlement(self, day: date) -> Sequence[SettlementLine]:
+        start = datetime.combine(day, time(), UTC)
+        end = start + timedelta(days=1)
+        with self._books() as books:
+            charges = select(SandboxCharge).where(
+                SandboxCharge.state == "succeeded", SandboxCharge.settled_at >= start, SandboxCharge.settled_at < end
+            )
+            refunds = select(SandboxRefund).where(
+                SandboxRefund.state == "succeeded", SandboxRefund.settled_at >= start, SandboxRefund.settled_at < end
+            )
+            lines = [_line(row, "charge", row.amount) for row in books.scalars(charges)]
+            lines += [_line(row, "refund", -row.amount) for row in books.scalars(refunds)]
+        return sorted(lines, key=lambda line: (line.at, line.number))
+
+    def ripen(self) -> None:
+        """Let every pending charge and refund whose time has come succeed."""
+        now = self._clock.now()
+        with self._books() as books:
+            charges = select(SandboxCharge).where(SandboxCharge.state == "processing", SandboxCharge.settles_at <= now)
+            for charge in books.scalars(charges.with_for_update(skip_locked=True)).all():
+                self._ripen_charge(books, charge)
+            refunds = select(SandboxRefund).where(SandboxRefund.state == "processing", SandboxRefund.settles_at <= now)
+            for refund in books.scalars(refunds.with_for_update(skip_locked=True)).all():
+                self._ripen_refund(books, refund)
+
+    def waiting_webhooks(self, limit: int = 50) -> list[Delivery]:
+        """Return notifications that nobody has delivered, signed now; deliver, drop, double or shuffle them."""
+        waiting = select(SandboxEvent).where(SandboxEvent.delivered_at.is_(None)).order_by(SandboxEvent.id).limit(limit)
+        with self._books() as books:
+            return [self._sealed(event) for event in books.scalars(waiting)]
+
+    def mark_delivered(self, event_id: UUID) -> None:
+        with self._books() as books:
+            books.get_one(SandboxEvent, event_id).delivered_at = self._clock.now()
+
+    def sealed(self, content: Mapping[str, str], at: datetime) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of a notification signed at an instant."""
+        body = orjson.dumps(content)
+        moment = str(int(at.timestamp()))
+        return {SIGNATURE: f"t={moment},v1={self._sign(moment, body)}", "Content-Type": "application/json"}, body
+
+    def _sealed(self, event: SandboxEvent) -> Delivery:
+        content = {"id": str(event.id), "kind": event.kind, "number": event.number}
+        return Delivery(event.id, *self.sealed(content, self._clock.now()))
+
+    def _sign(self, moment: str, body: bytes) -> str:
+        return hmac.new(self._webhook_key, moment.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+    @contextmanager
+    def _books(self) -> Iterator[Session]:
+        """Open the sandbox's own transaction, as if over the network."""
+        forbid_inside_unit_of_work()
+        with self._connections.session() as books:
+            yield books
+            books.commit()
+
+    def _find(self, books: Session, number: str) -> SandboxCharge | None:
+        row = books.get(SandboxCharge, number, with_for_update=True)
+        if row is None or row.state == "lost":
+            return None
+        self._ripen_charge(books, row)
+        return row
+
+    def _ripen_charge(self, books: Session, row: SandboxCharge) -> None:
+        if row.state == "processing" and row.settles_at is not None and row.settles_at <= self._clock.now():
+            self._move(books, row, "succeeded")
+
+    def _ripen_refund(self, books: Session, row: SandboxRefund) -> None:
+        if row.state == "processing" and row.settles_at is not None and row.settles_at <= self._clock.now():
+            self._move(books, row, "succeeded")
+
+    def _move(self, books: Session, row: SandboxCharge | SandboxRefund, state: str) -> None:
+        """Change a state; the end of anything is told by a webhook."""
+        row.state = state
+        if state not in {"succeeded", "failed"}:
+            return
+        row.settled_at = self._clock.now()
+        kind = "charge" if isinstance(row, SandboxCharge) else "refund"
+        books.add(SandboxEvent(id=new_id(), kind=kind, number=row.number, created_at=row.settled_at))
+
+
+def _check_same(row: SandboxCharge, order: Order) -> None:
+    if (row.amount, row.currency, row.token) != (order.amount, order.currency, order.method):
+        raise ValueError(f"number {order.number} was used for another charge")
+
+
+def _line(row: SandboxCharge | SandboxRefund, kind: str, amount: int) -> SettlementLine:
+    return SettlementLine(row.number, kind, amount, row.currency, 0, row.settled_at or row.created_at)
+
+
+def _refunds_of(books: Session, charge: SandboxCharge) -> Sequence[SandboxRefund]:
+    return books.scalars(select(SandboxRefund).where(SandboxRefund.charge_number == charge.number)).all()
+
+
+def _outcome(row: SandboxCharge) -> Outcome:
+    state = OutcomeState(row.state)
+    action = {"type": "redirect", "url": row.action_url} if state == OutcomeState.REQUIRES_ACTION else None
+    retry = _RETRY.get(row.code) if row.code and state == OutcomeState.FAILED else None
+    return Outcome(state, f"sb_{row.number}", row.amount, row.currency, retry, row.code, action)
+
+
+def _refund_outcome(row: SandboxRefund) -> Outcome:
+    return Outcome(OutcomeState(row.state), f"sbr_{row.number}", row.amount, row.currency)

@@ -1,0 +1,65 @@
+"""The sandbox's own books. Billing never reads them: it asks the sandbox, as it would ask any provider."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from circle.kernel.db import Base, BigInt, Id
+
+
+class SandboxCharge(Base):
+    """A charge under the merchant's number. `lost`: the network swallowed the request, the sandbox never saw it."""
+
+    __tablename__ = "sandbox_charges"
+
+    number: Mapped[str] = mapped_column(primary_key=True)
+    token: Mapped[str]
+    amount: Mapped[BigInt]
+    currency: Mapped[str]
+    state: Mapped[str]
+    code: Mapped[str | None]
+    action_url: Mapped[str | None]
+    # When a charge that is being processed comes to its end.
+    settles_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_sandbox_charges_settles", "settles_at", postgresql_where=text("state = 'processing'")),
+        Index("ix_sandbox_charges_settled", "settled_at"),
+    )
+
+
+class SandboxRefund(Base):
+    """A refund under the merchant's number."""
+
+    __tablename__ = "sandbox_refunds"
+
+    number: Mapped[str] = mapped_column(primary_key=True)
+    charge_number: Mapped[str] = mapped_column(ForeignKey("sandbox_charges.number"), index=True)
+    amount: Mapped[BigInt]
+    currency: Mapped[str]
+    state: Mapped[str]
+    settles_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_sandbox_refunds_settles", "settles_at", postgresql_where=text("state = 'processing'")),
+        Index("ix_sandbox_refunds_settled", "settled_at"),
+    )
+
+
+class SandboxEvent(Base):
+    """A webhook to be delivered."""
+
+    __tablename__ = "sandbox_events"
+
+    id: Mapped[Id]
+    kind: Mapped[str]
+    number: Mapped[str]
+    created_at: Mapped[datetime]
+    delivered_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_sandbox_events_waiting", "id", postgresql_where=text("delivered_at IS NULL")),)

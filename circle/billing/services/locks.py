@@ -1,0 +1,50 @@
+"""Taking rows to work on them, in one order everywhere: membership, invoice, attempt or refund, subscription, ledger.
+
+Whoever holds an invoice's lock is alone with its money; nobody waits for somebody who waits for them.
+"""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import select
+
+from circle.billing.models import Invoice, PaymentAttempt, Refund
+from circle.kernel.db import Base
+from circle.kernel.uow import UnitOfWork
+from circle.memberships.models import Membership
+
+T = TypeVar("T", bound=Base)
+
+# FOR NO KEY UPDATE: rows that only refer to this one may be inserted meanwhile.
+_ALONE = {"key_share": True}
+
+
+def lock(uow: UnitOfWork, kind: type[T], row_id: Any) -> T:
+    """Return a row as it is now, locked until the commit."""
+    return uow.session.get_one(kind, row_id, with_for_update=_ALONE, populate_existing=True)
+
+
+def lock_invoice(uow: UnitOfWork, invoice_id: UUID) -> Invoice:
+    """Return an invoice, locked together with the membership that it is for."""
+    membership_id = uow.session.scalar(select(Invoice.membership_id).where(Invoice.id == invoice_id))
+    if membership_id is not None:
+        lock(uow, Membership, membership_id)
+    return lock(uow, Invoice, invoice_id)
+
+
+def lock_attempt(uow: UnitOfWork, number: str) -> tuple[Invoice, PaymentAttempt] | None:
+    """Return an attempt by its public number with its invoice, both locked; None for a number that is not ours."""
+    row = uow.session.execute(
+        select(PaymentAttempt.id, PaymentAttempt.invoice_id).where(PaymentAttempt.number == number)
+    ).first()
+    if row is None:
+        return None
+    return lock_invoice(uow, row.invoice_id), lock(uow, PaymentAttempt, row.id)
+
+
+def lock_refund(uow: UnitOfWork, number: str) -> tuple[Invoice, Refund] | None:
+    """Return a refund by its public number with its invoice, both locked; None for a number that is not ours."""
+    row = uow.session.execute(select(Refund.id, Refund.invoice_id).where(Refund.number == number)).first()
+    if row is None:
+        return None
+    return lock_invoice(uow, row.invoice_id), lock(uow, Refund, row.id)
