@@ -5,17 +5,43 @@ from typing import Any
 import flask_smorest
 from flask import Flask
 from redis import Redis
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from circle import __version__, models, subscribers
+from circle import __version__, checks, models, subscribers
 from circle.accounts import policy as accounts_policy
+from circle.accounts.pages import account_blueprint
+from circle.accounts.personal import PersonalData
 from circle.accounts.routes import routes as accounts
 from circle.accounts.services.sessions import note_seen
 from circle.accounts.wechat import Wechat, WechatHttp
+from circle.archive.routes import routes as archive
+from circle.billing.pages import checkout_blueprint
+from circle.billing.providers.registry import provider_adapters
+from circle.billing.routes import routes as billing
+from circle.checkins.entry_routes import routes as check_ins
+from circle.checkins.pages import certificates_blueprint
+from circle.checkins.routes import routes as camps
 from circle.config import Settings
+from circle.homework.grading_routes import ROUTES as HOMEWORK
+from circle.jobs import JobLog
 from circle.kernel.caller import Caller
 from circle.kernel.clock import Clock, SystemClock
 from circle.kernel.queue import Doorbell, RqDoorbell
+from circle.kernel.shared_clock import SharedClock
 from circle.kernel.uow import Connections, Units
+from circle.media.policy import MediaGuards
+from circle.media.routes import routes as media
+from circle.media.s3 import S3Storage
+from circle.media.storage import Storage
+from circle.memberships.routes import ROUTES as MEMBERSHIPS
+from circle.notifications.channels import Mailer, Texter, mailer_for, texter_for
+from circle.notifications.pages import has_mailbox, mailbox_blueprint
+from circle.notifications.routes import routes as notifications
+from circle.personal_data import DataMap
+from circle.posts.discussion_routes import ROUTES as DISCUSSION
+from circle.posts.routes import ROUTES as POSTS
+from circle.posts.services.changes import SyncedKinds
+from circle.testmode import routes as testmode
 from circle.web.connections import PooledConnections, configure_database
 from circle.web.documents import PROBLEM_SCHEMA
 from circle.web.health import health_blueprint
@@ -24,10 +50,23 @@ from circle.web.limits import TEST_MODE_FACTOR, Limiter
 from circle.web.log import configure_logging
 from circle.web.login import configure_login
 from circle.web.metrics import metrics_blueprint
+from circle.web.pages import pages_blueprint
 from circle.web.routes import Routes
 from circle.web.system import System
 
-ROUTES: tuple[Routes, ...] = (accounts,)
+ROUTES: tuple[Routes, ...] = (
+    accounts,
+    *MEMBERSHIPS,
+    billing,
+    media,
+    notifications,
+    *POSTS,
+    *DISCUSSION,
+    *HOMEWORK,
+    archive,
+    camps,
+    check_ins,
+)
 
 
 def create_app(
@@ -43,12 +82,18 @@ def create_app(
     app = Flask("circle")
     redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=1)
     configure_database(app, settings)
+    connections = connections or PooledConnections()
+    clock = clock or (SharedClock(connections) if settings.test_mode else SystemClock())
     units = Units(
-        connections or PooledConnections(),
-        clock=clock or SystemClock(),
+        connections,
+        clock=clock,
         doorbell=doorbell or RqDoorbell(redis),
         handlers=subscribers.HANDLERS,
-        adapters={**_adapters(settings), **(adapters or {})},
+        adapters={
+            **_adapters(settings, redis),
+            **provider_adapters(settings, connections, clock),
+            **(adapters or {}),
+        },
     )
     app.extensions["circle"] = System(
         settings=settings,
@@ -57,16 +102,41 @@ def create_app(
         gate=accounts_policy.find_caller,
         seen=_note_seen,
     )
-    surround_requests(app)
     configure_login(app)
-    app.register_blueprint(health_blueprint({}))
-    app.register_blueprint(metrics_blueprint({}))
-    _register_routes(app)
+    app.register_blueprint(health_blueprint(checks.READY))
+    app.register_blueprint(metrics_blueprint(checks.PROBES))
+    app.register_blueprint(account_blueprint())
+    app.register_blueprint(pages_blueprint(mailbox=has_mailbox(settings)))
+    app.register_blueprint(checkout_blueprint())
+    app.register_blueprint(certificates_blueprint())
+    if has_mailbox(settings):
+        app.register_blueprint(mailbox_blueprint())
+    _register_routes(app, (*ROUTES, testmode) if settings.test_mode else ROUTES)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies)  # type: ignore[method-assign]
+    surround_requests(app)
     return app
 
 
-def _adapters(settings: Settings) -> dict[type, Any]:
-    return {Settings: settings, Wechat: WechatHttp(settings)}
+class Documented(flask_smorest.Api):  # type: ignore[misc]
+    """Every refusal of an operation is listed by name, so there is no catch-all answer."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+
+def _adapters(settings: Settings, redis: "Redis") -> dict[type, Any]:
+    return {
+        Settings: settings,
+        Redis: redis,
+        JobLog: JobLog(redis),
+        Wechat: WechatHttp(settings),
+        PersonalData: DataMap(),
+        Mailer: mailer_for(settings),
+        Texter: texter_for(settings),
+        Storage: S3Storage(settings),
+        MediaGuards: MediaGuards(subscribers.MEDIA_GUARDS),
+        SyncedKinds: SyncedKinds(subscribers.SYNCED),
+    }
 
 
 def _limiter(settings: Settings) -> Limiter:
@@ -83,7 +153,7 @@ def _note_seen(units: Units, caller: Caller) -> None:
         note_seen(uow, caller)
 
 
-def _register_routes(app: Flask) -> None:
+def _register_routes(app: Flask, rooms: tuple[Routes, ...]) -> None:
     app.config.update(
         API_TITLE="Circle",
         API_VERSION=__version__,
@@ -91,10 +161,10 @@ def _register_routes(app: Flask) -> None:
         OPENAPI_URL_PREFIX="/v1",
         OPENAPI_JSON_PATH="openapi.json",
     )
-    api = flask_smorest.Api(app)
+    api = Documented(app)
     api.spec.components.schema("Problem", PROBLEM_SCHEMA)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for room in ROUTES:
+    for room in rooms:
         api.register_blueprint(room.blueprint)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 _MIN_SECRET = 32
+# How provider keys begin that move real money.
+_LIVE_KEYS = ("sk_live", "rk_live")
 _TRUE = frozenset({"1", "on", "true", "yes"})
 _FALSE = frozenset({"0", "off", "false", "no", ""})
 
@@ -57,9 +59,11 @@ class Settings:
     )
     mail_from: str = _setting("Sender of e-mail.", "circle@localhost")
     sms_url: str = _setting("Webhook that sends text messages; `mailbox:` as above.", "", secret=True)
+    sms_secret: str = _setting("Signs what is posted to SMS_URL.", "", secret=True)
     wechat_base_url: str = _setting("WeChat's API, for mini-program log-in.", "https://api.weixin.qq.com")
     wechat_app_id: str = _setting("App id of the mini program; empty: WeChat log-in is off.", "")
     wechat_app_secret: str = _setting("Secret of the mini program.", "", secret=True)
+    stripe_secret_key: str = _setting("Stripe's secret key; empty: Stripe is off.", "", secret=True)
     talk_max_length: int = _setting("Characters in a talk, question or answer.", 10_000)
     article_max_length: int = _setting("Characters in an article.", 100_000)
     comment_max_length: int = _setting("Characters in a comment.", 1_000)
@@ -67,6 +71,8 @@ class Settings:
     max_files: int = _setting("Other files on one post.", 9)
     max_image_bytes: int = _setting("Bytes of one image.", 20 * 1024 * 1024)
     max_file_bytes: int = _setting("Bytes of one file, audio or video.", 200 * 1024 * 1024)
+    payment_providers: str = _setting("Who takes payments, separated by commas.", "sandbox")
+    refund_window_hours: int = _setting("How long a payer may have their money back without a reason.", 72)
     platform_fee_bps: int = _setting("The operator's share of each payment, in basis points.", 0)
 
     @classmethod
@@ -103,8 +109,25 @@ class Settings:
                 raise SettingError(f"{name.upper()} must begin with http:// or https://")
         if len(self.secret_key) < _MIN_SECRET:
             raise SettingError(f"SECRET_KEY must have at least {_MIN_SECRET} characters")
+        if self.refund_window_hours < 0:
+            raise SettingError("REFUND_WINDOW_HOURS must not be negative")
         if not 0 <= self.platform_fee_bps <= 10_000:  # noqa: PLR2004 - all of it, in basis points
             raise SettingError("PLATFORM_FEE_BPS must be between 0 and 10000")
+        self._check_channels()
+        self._check_test_mode()
+
+    def _check_channels(self) -> None:
+        if self.mail_url not in {"", "mailbox:"} and not self.mail_url.startswith(("smtp://", "smtps://")):
+            raise SettingError("MAIL_URL must begin with smtp:// or smtps://, or be mailbox:")
+        if self.sms_url not in {"", "mailbox:"}:
+            if not self.sms_url.startswith(("http://", "https://")):
+                raise SettingError("SMS_URL must begin with http:// or https://, or be mailbox:")
+            if not self.sms_secret:
+                raise SettingError("SMS_SECRET is not set, and SMS_URL needs it")
+
+    def _check_test_mode(self) -> None:
+        if self.test_mode and self.stripe_secret_key.startswith(_LIVE_KEYS):
+            raise SettingError("TEST_MODE refuses the live key in STRIPE_SECRET_KEY")
 
     @property
     def secure(self) -> bool:

@@ -1,7 +1,41 @@
 """Imports every feature's tables, so that the metadata is complete."""
 
 from circle.accounts import models as accounts
-from circle.kernel import audit, changes, idempotency, outbox
+from circle.archive import models as archive
+from circle.billing import models as billing
+from circle.billing.providers import sandbox_tables
+from circle.checkins import entry_models as check_ins
+from circle.checkins import models as checkins
+from circle.circles import models as circles
+from circle.homework import models as homework
+from circle.homework import review_models as homework_reviews
+from circle.kernel import audit, changes, idempotency, outbox, shared_clock
 from circle.kernel.db import Base
+from circle.media import models as media
+from circle.memberships import models as memberships
+from circle.notifications import models as notifications
+from circle.posts import filing
+from circle.posts import models as posts
 
-__all__ = ["Base", "accounts", "audit", "changes", "idempotency", "outbox"]
+__all__ = [
+    "Base",
+    "accounts",
+    "archive",
+    "audit",
+    "billing",
+    "changes",
+    "check_ins",
+    "checkins",
+    "circles",
+    "filing",
+    "homework",
+    "homework_reviews",
+    "idempotency",
+    "media",
+    "memberships",
+    "notifications",
+    "outbox",
+    "posts",
+    "sandbox_tables",
+    "shared_clock",
+]

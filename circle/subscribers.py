@@ -1,10 +1,133 @@
 """Where features meet sideways: event → handlers, outbox topic → deliverer. Nothing else connects two rooms."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from circle.accounts.events import AvatarChosen, UserDeleted
+from circle.accounts.services import codes
+from circle.accounts.services import housekeeping as accounts
+from circle.archive import column_queries as archived_columns
+from circle.archive import queries as archive
+from circle.archive.services import showcasing
+from circle.billing import invariants
+from circle.billing.events import InvoicePaid, InvoiceRefunded
+from circle.billing.services import departures, joining
+from circle.checkins import events as camp_events
+from circle.checkins import policy as camps
+from circle.checkins.invariants import figures_are_derived
+from circle.checkins.services import forgetting, reminding
+from circle.checkins.services import joining as camp_joining
+from circle.homework import events as homework_events
+from circle.homework import queries as homework
+from circle.homework.services import media as homework_media
+from circle.kernel import idempotency, outbox
+from circle.kernel.checks import Check
 from circle.kernel.outbox import Deliver
-from circle.kernel.uow import Handlers
+from circle.kernel.uow import Handlers, UnitOfWork, Units
+from circle.media import readiness
+from circle.media.events import MediaReady, MediaRejected
+from circle.media.models import Purpose
+from circle.media.policy import MediaGuard
+from circle.media.services import attachments as media_attachments
+from circle.media.services import deleting as media
+from circle.memberships.events import MemberActivated, MemberApproved, MemberExpired, MemberLeft, MemberRemoved
+from circle.memberships.services import members
+from circle.notifications import deliverers
+from circle.notifications.services import camps as camp_notices
+from circle.notifications.services import discussion, inbox, sending
+from circle.notifications.services import homework as homework_notices
+from circle.notifications.services import housekeeping as notices
+from circle.posts import discussion_events, discussion_queries
+from circle.posts import queries as posts
+from circle.posts.events import PostPublished
+from circle.posts.services import attachments, comments, questions, trash
+from circle.posts.services.changes import ItemCards
 
-HANDLERS: Handlers = {}
+HANDLERS: Handlers = {
+    AvatarChosen: (media_attachments.on_avatar_chosen,),
+    UserDeleted: (
+        members.forget_person,
+        departures.on_user_deleted,
+        media.forget_person,
+        inbox.forget_person,
+        trash.forget_person,
+        forgetting.forget_person,
+    ),
+    MediaReady: (attachments.on_media_settled,),
+    MediaRejected: (attachments.on_media_settled,),
+    InvoicePaid: (questions.on_invoice_paid,),
+    InvoiceRefunded: (questions.on_invoice_refunded,),
+    PostPublished: (questions.on_post_published,),
+    discussion_events.CommentPosted: (discussion.on_comment_posted,),
+    discussion_events.MemberMentioned: (discussion.on_member_mentioned,),
+    discussion_events.QuestionAsked: (discussion.on_question_asked,),
+    discussion_events.QuestionAnswered: (discussion.on_question_answered,),
+    discussion_events.QuestionRefunded: (discussion.on_question_refunded,),
+    discussion_events.ReportResolved: (discussion.on_report_resolved,),
+    discussion_events.AuthorWarned: (discussion.on_author_warned,),
+    homework_events.HomeworkDueSoon: (homework_notices.on_due_soon,),
+    homework_events.HomeworkOverdue: (homework_notices.on_overdue,),
+    homework_events.HomeworkNudged: (homework_notices.on_nudged,),
+    homework_events.WorkReviewed: (homework_notices.on_work_reviewed,),
+    homework_events.ScoresReleased: (homework_notices.on_scores_released,),
+    homework_events.ExtensionGranted: (homework_notices.on_extension_granted,),
+    homework_events.PeerReviewAsked: (homework_notices.on_peer_review_asked,),
+    homework_events.PeerReviewDueSoon: (homework_notices.on_peer_review_due_soon,),
+    homework_events.PeerReviewsMissed: (homework_notices.on_peer_reviews_missed,),
+    homework_events.WorkShowcased: (showcasing.on_work_showcased,),
+    MemberApproved: (joining.on_member_approved,),
+    MemberActivated: (camp_joining.on_member_activated,),
+    MemberExpired: (camp_joining.on_member_gone,),
+    MemberLeft: (departures.on_member_left, camp_joining.on_member_gone),
+    MemberRemoved: (departures.on_member_removed, camp_joining.on_member_gone),
+    camp_events.WindowClosing: (camp_notices.on_window_closing,),
+    camp_events.MembersAtRisk: (camp_notices.on_members_at_risk,),
+    camp_events.MembersNudged: (camp_notices.on_members_nudged,),
+    camp_events.CampCompleted: (camp_notices.on_camp_completed,),
+    camp_events.CertificateWithdrawn: (camp_notices.on_certificate_withdrawn,),
+    camp_events.CheckInCommented: (camp_notices.on_check_in_commented,),
+    camp_events.CheckInNoted: (camp_notices.on_check_in_noted,),
+}
 
-DELIVERERS: Mapping[str, Deliver] = {}
+DELIVERERS: Mapping[str, Deliver] = {
+    codes.TOPIC: deliverers.deliver_code,
+    sending.EMAIL_TOPIC: deliverers.deliver_email,
+}
+
+# Who may read what an object is attached to, by its purpose.
+MEDIA_GUARDS: Mapping[Purpose, MediaGuard] = {
+    Purpose.POST: attachments.may_fetch,
+    Purpose.CHECK_IN: camps.may_read_attachment,
+    Purpose.ASSIGNMENT: homework_media.may_fetch,
+    Purpose.SUBMISSION: homework_media.may_fetch,
+    Purpose.REVIEW: homework_media.may_fetch,
+}
+
+# What offline clients mirror: how each kind of item in the change log is shown.
+SYNCED: Mapping[str, ItemCards] = {
+    "post": posts.cards,
+    "tag": archive.tag_cards,
+    "column": archived_columns.column_cards,
+    "comment": discussion_queries.cards,
+    "assignment": homework.cards,
+}
+
+# Run every hour by `workers.housekeeping`, each in its own transaction; each returns how many rows it deleted.
+HOUSEKEEPING: tuple[Callable[[UnitOfWork], int], ...] = (
+    idempotency.forget_old,
+    outbox.forget_old,
+    accounts.forget_used_codes,
+    accounts.forget_ended_sessions,
+    notices.forget_old_notices,
+    notices.forget_old_mail,
+    reminding.forget_old_reminders,
+    comments.forget_trashed,
+)
+
+# What else must answer for `/readyz`, what else `circle doctor` asks, what else `circle release` prepares.
+READY: tuple[Check, ...] = (readiness.STORAGE_READY,)
+DOCTOR: tuple[Check, ...] = (
+    Check("the money adds up", invariants.money_adds_up),
+    Check("streaks and totals follow from the days", figures_are_derived),
+    readiness.STORAGE_DOCTOR,
+)
+RELEASE: tuple[Callable[[Units], None], ...] = (readiness.make_bucket,)

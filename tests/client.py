@@ -8,7 +8,9 @@ from flask.testing import FlaskClient
 from circle.kernel.uow import Units
 from tests.builders.archive import Archives
 from tests.builders.billing import Billing
+from tests.builders.camps import Camps
 from tests.builders.discussion import Discussion
+from tests.builders.homework import Homework
 from tests.builders.media import Uploads
 
 
@@ -84,7 +86,7 @@ class Api:
         return self.request("DELETE", path, **kwargs)
 
 
-class World(Archives, Discussion, Billing, Uploads):
+class World(Archives, Discussion, Billing, Camps, Uploads, Homework):
     """Everything that tests build with, one mixin a feature."""
 
     def __init__(self, app: Flask, units: Units) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    insert,
     or_,
     select,
     text,
@@ -41,7 +42,7 @@ class Change(Base):
     __tablename__ = "changes"
 
     seq: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    generation: Mapped[int] = mapped_column(default=0, server_default="0")
+    generation: Mapped[int] = mapped_column(server_default="0")
     xid: Mapped[int] = mapped_column(BigInteger, server_default=text("(pg_current_xact_id()::text::bigint)"))
     circle_id: Mapped[UUID]
     kind: Mapped[str]
@@ -52,9 +53,17 @@ class Change(Base):
     __table_args__ = (Index("ix_changes_circle", "circle_id", "generation", "xid", "seq"),)
 
 
+_RECORD = Query(
+    lambda: insert(Change).values(
+        {column: bindparam(column) for column in ("circle_id", "kind", "item_id", "operation", "changed_at")}
+    )
+)
+
+
 def record(uow: UnitOfWork, *, circle_id: UUID, kind: str, item_id: UUID, operation: Operation) -> None:
     """Note a change in the transaction that makes it."""
-    uow.session.add(Change(circle_id=circle_id, kind=kind, item_id=item_id, operation=operation, changed_at=uow.now))
+    about = {"circle_id": circle_id, "kind": kind, "item_id": item_id, "operation": operation}
+    uow.execute(_RECORD, **about, changed_at=uow.now)
 
 
 _POSITION = Keyset("changes", {"generation": int, "xid": int, "seq": int})

@@ -78,6 +78,12 @@ class UnitOfWork:
     def row(self, query: Query, **params: Any) -> dict[str, Any] | None:
         return next(iter(self.rows(query, **params)), None)
 
+    def execute(self, query: Query, **params: Any) -> None:
+        """Run a compiled write, such as an INSERT of a hot path."""
+        if self.read_only:
+            raise ReadOnlyViolation("execute")
+        self.rows(query, **params)
+
     def _driver_connection(self) -> "psycopg.Connection[Any]":
         if self.session.new or self.session.dirty or self.session.deleted:
             self.session.flush()
@@ -178,8 +184,9 @@ class Units:
 
     @contextmanager
     def read(self) -> Iterator[ReadOnlyUnitOfWork]:
-        inside = _inside.set(True)
+        # The clock of test mode reads the database: it may fail before anything is open.
         uow = ReadOnlyUnitOfWork(self.connections, now=self.clock.now(), handlers=self.handlers, adapters=self.adapters)
+        inside = _inside.set(True)
         try:
             yield uow
         finally:

@@ -248,9 +248,12 @@ def gated_standing(uow: UnitOfWork, caller: Caller | None, key: UUID) -> Standin
     return caller.known.get(key) if caller is not None and uow.read_only else None
 
 
-def find_standing(uow: UnitOfWork, caller: Caller | None, circle_id: UUID) -> Standing:
-    """Return the caller's standing; what the gate fetched is used for reading only. Errors: NotFound (no circle)."""
-    if caller is not None and uow.read_only and circle_id in caller.known:
+def find_standing(uow: UnitOfWork, caller: Caller | None, circle_id: UUID, *, as_admitted: bool = False) -> Standing:
+    """Return the caller's standing; what the gate fetched serves reading, and writing only `as_admitted`.
+
+    Errors: NotFound (no circle).
+    """
+    if caller is not None and (uow.read_only or as_admitted) and circle_id in caller.known:
         return cast("Standing", caller.known[circle_id])
     return find_standing_of(uow, caller.user_id if caller else None, circle_id)
 
@@ -263,17 +266,17 @@ def find_standing_of(uow: UnitOfWork, user_id: UUID | None, circle_id: UUID) -> 
     return _standing_from(row, uow.now, user_id)
 
 
-def require_look(uow: UnitOfWork, caller: Caller | None, circle_id: UUID) -> Standing:
+def require_look(uow: UnitOfWork, caller: Caller | None, circle_id: UUID, *, as_admitted: bool = False) -> Standing:
     """Return the standing of whoever may see the circle's page and teasers. Errors: NotFound, Banned."""
-    standing = find_standing(uow, caller, circle_id)
+    standing = find_standing(uow, caller, circle_id, as_admitted=as_admitted)
     if not standing.may_look:
         raise _refusal_to_look(standing)
     return standing
 
 
-def require_member(uow: UnitOfWork, caller: Caller, circle_id: UUID) -> Standing:
+def require_member(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, as_admitted: bool = False) -> Standing:
     """Return the standing of a member with live access. Errors: NotFound, NotAMember, MembershipExpired, Banned."""
-    standing = require_look(uow, caller, circle_id)
+    standing = require_look(uow, caller, circle_id, as_admitted=as_admitted)
     if standing.is_inside:
         return standing
     if standing.status in {Status.ACTIVE, Status.EXPIRED}:
@@ -290,8 +293,11 @@ def require_permission(uow: UnitOfWork, caller: Caller, circle_id: UUID, permiss
 
 
 def require_voice(uow: UnitOfWork, caller: Caller, circle_id: UUID) -> Standing:
-    """Return the standing of a member who may speak now. Errors: those above, Muted, TooNew, CircleClosed."""
-    standing = require_member(uow, caller, circle_id)
+    """Return the standing of a member who may speak now. Errors: those above, Muted, TooNew, CircleClosed.
+
+    The gate's answer of a moment ago is good enough for a word: nothing is given or taken by it.
+    """
+    standing = require_member(uow, caller, circle_id, as_admitted=True)
     require_open_circle(standing)
     if standing.muted_until is not None and standing.muted_until > uow.now:
         raise Muted(until=_instant(standing.muted_until))

@@ -31,7 +31,7 @@ from circle.accounts.queries import user_card
 from circle.kernel.caller import Caller
 from circle.kernel.cursor import Keyset
 from circle.kernel.db import Json, Query, constant
-from circle.kernel.errors import NotFound
+from circle.kernel.errors import NotFound, Unauthenticated
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import NotAMember
 from circle.memberships.models import Role
@@ -156,13 +156,18 @@ def feed(
     limit: int,
     **filters: Any,
 ) -> Json:
-    """Return a page of a circle's posts, newest first. Errors: NotFound, Banned, NotAMember, BadCursor."""
+    """Return a page of a circle's posts, newest first.
+
+    Errors: NotFound, Banned, NotAMember, Unauthenticated (for nobody's own), BadCursor.
+    """
     standing = require_look(uow, caller, circle_id)
     given = {name: value for name, value in filters.items() if value is not None}
     names = {*given, *([kind] if kind else []), *_DIGEST[digest]}
     if status == PostStatus.PUBLISHED:
         keyset, query, start = _FEED, _feed(frozenset(names), limit + 1), _END
     else:
+        if caller is None:
+            raise Unauthenticated
         if standing.membership_id is None:
             raise NotAMember
         if status not in _HELD or not standing.may(Permission.MODERATE):

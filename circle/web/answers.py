@@ -79,6 +79,14 @@ def json_response(body: bytes, status: int, *, version: int | None = None, priva
     return response
 
 
+def text_response(text: str, mimetype: str) -> Response:
+    """Return text that is no JSON, to be saved as a file; never kept by a cache."""
+    response = Response(text, 200, mimetype=mimetype)
+    response.headers["Content-Disposition"] = "attachment"
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
 def problem(error: CircleError) -> Response:
     """Render a refusal as RFC 9457 problem details."""
     spoken = language()

@@ -71,6 +71,8 @@ def describe(operation: "Operation", view: Callable[..., Any]) -> dict[str, Any]
 def _success(operation: "Operation") -> dict[str, Any]:
     if operation.redirects:
         return {"description": "A short-lived link in `Location`.", "headers": _header("Location")}
+    if operation.text:
+        return {"description": "Done.", "content": {operation.text: {"schema": {"type": "string"}, "example": ""}}}
     if operation.answer is None or operation.status == 204:  # noqa: PLR2004
         return {"description": "Done."}
     content = {JSON: {"schema": operation.answer, "example": example_of(operation.answer())}}
@@ -86,7 +88,7 @@ def _refusals(operation: "Operation") -> dict[str, Any]:
     for error in dict.fromkeys([*_implied_errors(operation), *operation.errors]):
         by_status[error.status].append(error)
     documents: dict[str, Any] = {"304": {"description": "Not changed."}} if operation.reads else {}
-    if operation.redirects:
+    if operation.redirects or operation.text:
         documents.pop("304")
     for status, errors in sorted(by_status.items()):
         documents[str(status)] = {

@@ -53,5 +53,6 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("botocore", "urllib3", "rq"):
+    # They log addresses too, whose queries hold secrets.
+    for noisy in ("botocore", "urllib3", "httpx", "httpcore", "rq"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -19,7 +19,7 @@ from circle.kernel.errors import CircleError, Forbidden, Malformed, Unauthentica
 from circle.kernel.idempotency import MAX_KEY, IdempotencyKey, Replay, Steps
 from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork
-from circle.web.answers import Answer, dumps, json_response, show_allowance, version_from_if_match
+from circle.web.answers import Answer, dumps, json_response, show_allowance, text_response, version_from_if_match
 from circle.web.documents import describe
 from circle.web.fields import Schema
 from circle.web.limits import Limit
@@ -70,6 +70,8 @@ class Operation:
     steps: bool = False
     gate: Gate | None = None
     redirects: bool = False
+    # The view of a GET returns text of this media type, such as a file to download.
+    text: str | None = None
 
     @property
     def reads(self) -> bool:
@@ -145,6 +147,8 @@ def _read(at: System, operation: Operation, view: View, arguments: dict[str, Any
         at.seen(at.units, caller)
     if operation.redirects:
         return _redirect(data)
+    if operation.text:
+        return _finish(text_response(data, operation.text))
     version = data.get("version") if isinstance(data, dict) else None
     return _finish(json_response(dumps(data), 200, version=version, private=caller is not None))
 

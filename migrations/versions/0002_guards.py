@@ -39,6 +39,20 @@ BEGIN
 END $$
 """
 
+# What a member did stays done: a day row is never deleted, and only gets better.
+DAYS_KEPT = """
+CREATE FUNCTION keep_check_in_day() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND (NEW.camp_id, NEW.user_id, NEW.day) = (OLD.camp_id, OLD.user_id, OLD.day)
+        AND array_position(ARRAY['leave', 'made_up', 'done'], NEW.kind)
+        >= array_position(ARRAY['leave', 'made_up', 'done'], OLD.kind)
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'a day that was done can not be taken away';
+END $$
+"""
+
 # RFC 9562, for inserts of many rows in one statement: milliseconds since 1970, then random bits.
 UUID_V7 = """
 CREATE FUNCTION uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
@@ -69,11 +83,18 @@ def upgrade() -> None:
             f"CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
             " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         )
+    op.execute(DAYS_KEPT)
+    op.execute(
+        "CREATE TRIGGER keep_check_in_day BEFORE UPDATE OR DELETE ON check_in_days"
+        " FOR EACH ROW EXECUTE FUNCTION keep_check_in_day()"
+    )
     op.execute(UUID_V7)
 
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION uuid_v7()")
+    op.execute("DROP TRIGGER keep_check_in_day ON check_in_days")
+    op.execute("DROP FUNCTION keep_check_in_day()")
     for table in APPEND_ONLY:
         op.execute(f"DROP TRIGGER refuse_change ON {table}")
     op.execute("DROP FUNCTION refuse_change()")

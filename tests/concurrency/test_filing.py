@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
+from circle.kernel.errors import CircleError
 from circle.kernel.uow import Units
 from tests.builders.archive import folder_of
 from tests.builders.circles import BuiltCircle
@@ -68,55 +71,57 @@ def test_the_last_places_for_tags_are_not_given_twice(world: World, race: Race) 
     assert sorted(reply.status for reply in replies) == [204, 204, *([409] * (CROWD - 2))]
 
 
-def test_filing_below_a_tag_that_is_being_renamed_keeps_paths_in_step(world: World, units: Units, race: Race) -> None:
-    for _round in range(5):
-        circle = world.circle()
-        posts = [world.post(circle, tags=["甲/乙"]) for _ in range(6)]
-        tag_id = tree(circle)["甲"]["id"]
+@pytest.mark.parametrize("_round", range(5))
+def test_filing_below_a_tag_that_is_being_renamed_keeps_paths_in_step(
+    world: World, units: Units, race: Race, _round: int
+) -> None:
+    circle = world.circle()
+    posts = [world.post(circle, tags=["甲/乙"]) for _ in range(6)]
+    tag_id = tree(circle)["甲"]["id"]
 
-        replies = race.run(
-            lambda: circle.owner.api.patch(f"/tags/{tag_id}", {"name": "丁"}),  # noqa: B023 - run in this round
-            *(lambda post=post, n=n: circle.owner.api.put(f"{post.path}/tags/甲/新{n}") for n, post in enumerate(posts)),
-        )
+    replies = race.run(
+        lambda: circle.owner.api.patch(f"/tags/{tag_id}", {"name": "丁"}),
+        *(lambda post=post, n=n: circle.owner.api.put(f"{post.path}/tags/甲/新{n}") for n, post in enumerate(posts)),
+    )
 
-        assert statuses(replies) == {200, 204}
-        require_sound_tree(units, circle)
-        assert all(len(circle.owner.api.get(post.path).ok()["tags"]) == 2 for post in posts)
-
-
-def test_two_tags_do_not_end_up_below_each_other(world: World, units: Units, race: Race) -> None:
-    for _round in range(5):
-        circle = world.circle()
-        world.post(circle, tags=["甲/子", "乙/子"])
-        tags = tree(circle)
-        one, other = tags["甲"]["id"], tags["乙"]["id"]
-
-        replies = race.run(
-            lambda: circle.owner.api.patch(f"/tags/{one}", {"parent_id": other}),  # noqa: B023
-            lambda: circle.owner.api.patch(f"/tags/{other}", {"parent_id": one}),  # noqa: B023
-        )
-
-        assert sorted(reply.status for reply in replies) == [200, 409]
-        require_sound_tree(units, circle)
+    assert statuses(replies) == {200, 204}
+    require_sound_tree(units, circle)
+    assert all(len(circle.owner.api.get(post.path).ok()["tags"]) == 2 for post in posts)
 
 
-def test_no_post_is_lost_when_its_tag_is_merged_away(world: World, units: Units, race: Race) -> None:
-    for _round in range(5):
-        circle = world.circle()
-        posts = [world.post(circle, tags=["旧", "新"] if n % 2 else ["旧"]) for n in range(6)]
-        tags = tree(circle)
-        old, new = tags["旧"]["id"], tags["新"]["id"]
+@pytest.mark.parametrize("_round", range(5))
+def test_two_tags_do_not_end_up_below_each_other(world: World, units: Units, race: Race, _round: int) -> None:
+    circle = world.circle()
+    world.post(circle, tags=["甲/子", "乙/子"])
+    tags = tree(circle)
+    one, other = tags["甲"]["id"], tags["乙"]["id"]
 
-        replies = race.run(
-            lambda: circle.owner.api.patch(f"/tags/{old}", {"merge_into": new}),  # noqa: B023
-            *(lambda post=post: circle.owner.api.put(f"{post.path}/tags/旧/下级") for post in posts),
-            *(lambda post=post: circle.owner.api.patch(post.path, {"body": "改"}) for post in posts),
-        )
+    replies = race.run(
+        lambda: circle.owner.api.patch(f"/tags/{one}", {"parent_id": other}),
+        lambda: circle.owner.api.patch(f"/tags/{other}", {"parent_id": one}),
+    )
 
-        assert statuses(replies) == {200, 204}
-        require_sound_tree(units, circle)
-        for post in posts:
-            assert "新" in circle.owner.api.get(post.path).ok()["tags"]
+    assert sorted(reply.status for reply in replies) == [200, 409]
+    require_sound_tree(units, circle)
+
+
+@pytest.mark.parametrize("_round", range(5))
+def test_no_post_is_lost_when_its_tag_is_merged_away(world: World, units: Units, race: Race, _round: int) -> None:
+    circle = world.circle()
+    posts = [world.post(circle, tags=["旧", "新"] if n % 2 else ["旧"]) for n in range(6)]
+    tags = tree(circle)
+    old, new = tags["旧"]["id"], tags["新"]["id"]
+
+    replies = race.run(
+        lambda: circle.owner.api.patch(f"/tags/{old}", {"merge_into": new}),
+        *(lambda post=post: circle.owner.api.put(f"{post.path}/tags/旧/下级") for post in posts),
+        *(lambda post=post: circle.owner.api.patch(post.path, {"body": "改"}) for post in posts),
+    )
+
+    assert statuses(replies) == {200, 204}
+    require_sound_tree(units, circle)
+    for post in posts:
+        assert "新" in circle.owner.api.get(post.path).ok()["tags"]
 
 
 def test_two_arrangements_of_a_column_do_not_mix(world: World, race: Race) -> None:
@@ -163,10 +168,6 @@ def test_of_two_imports_at_once_one_runs(world: World, race: Race, tmp_path: Pat
 
 
 def _import(world: World, circle: BuiltCircle, folder: Path) -> str:
-    from sqlalchemy.exc import IntegrityError  # noqa: PLC0415 - the loser of the race meets the index
-
-    from circle.kernel.errors import CircleError  # noqa: PLC0415
-
     try:
         counts = world.imported(circle, folder).counts
     except IntegrityError as error:

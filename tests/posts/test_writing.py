@@ -180,7 +180,7 @@ def test_a_word_can_hold_a_post_back_or_refuse_it(world: World) -> None:
     assert circle.owner.api.post(f"/posts/{held['id']}/approve").code == "wrong_state"
 
 
-def test_a_post_costs_six_statements(world: World) -> None:
+def test_a_post_costs_five_statements(world: World) -> None:
     circle = world.circle()
     member = world.member(circle)
     member.api.post(f"{circle.path}/posts", TALK).ok(201)  # notes that the caller was seen
@@ -188,7 +188,7 @@ def test_a_post_costs_six_statements(world: World) -> None:
     with counted() as statements:
         member.api.post(f"{circle.path}/posts", TALK).ok(201)
 
-    assert len(statements) == 6, statements  # who, standing, words, post, change, card
+    assert len(statements) == 5, statements  # who and standing, words, post, change, card
 
 
 def test_one_key_writes_one_post(world: World) -> None:

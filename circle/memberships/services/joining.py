@@ -22,7 +22,7 @@ from circle.memberships.errors import (
     TrialUsed,
 )
 from circle.memberships.models import STATUS, Grant, GrantSource, Membership, Role, Status, Trial
-from circle.memberships.policy import lock_member
+from circle.memberships.policy import lock_member, require_look
 from circle.memberships.services.access import activate, give_access, take_seat
 
 
@@ -39,6 +39,7 @@ def prepare_join(
     if circle is None:
         raise NotFound
     if circle.closed_at is not None:
+        require_look(uow, caller, circle_id)  # a circle that hides itself does not tell that it is closed
         raise CircleClosed
     membership = _lock_membership(uow, caller, circle)
     if membership.status == Status.BANNED:

@@ -1,0 +1,53 @@
+"""Looking after an installation: `circle doctor`, `circle user operator`."""
+
+from dataclasses import replace
+
+import click
+
+from circle.cli.root import circle, installation, read_settings
+
+
+@circle.command()
+@click.pass_context
+def doctor(context: click.Context) -> None:
+    """Say in plain words what is well and what is not; exit code 1 if anything is wrong."""
+    from circle.checks import DOCTOR
+    from circle.kernel.isolation import isolated
+
+    # What a check stumbles over is said here, in one line, and not logged besides.
+    settings = replace(read_settings(), log_level="critical")
+    wrong = 0
+    click.echo("  ok     the settings are complete")
+    with installation(settings) as units:
+        for check in DOCTOR:
+            trouble = None
+            with isolated("check_failed", check=check.name) as outcome:
+                trouble = check.run(units)
+            trouble = trouble or outcome.error
+            wrong += trouble is not None
+            first_line = (trouble or "").partition("\n")[0]
+            click.echo(f"  WRONG  {check.name}: {first_line}" if trouble else f"  ok     {check.name}")
+    click.echo(f"{wrong} wrong" if wrong else "all is well")
+    context.exit(1 if wrong else 0)
+
+
+@circle.group()
+def user() -> None:
+    """People."""
+
+
+@user.command()
+@click.argument("email")
+@click.option("--revoke", is_flag=True, help="Take the right away again.")
+def operator(email: str, *, revoke: bool) -> None:
+    """Make the person with this e-mail address an operator of the installation."""
+    from circle.accounts.services.operators import set_operator
+    from circle.kernel.errors import CircleError
+
+    with installation(read_settings()) as units:
+        try:
+            with units.write() as uow:
+                name = set_operator(uow, email=email, is_operator=not revoke).display_name
+        except CircleError as refusal:
+            raise click.ClickException(refusal.say("en")) from None
+    click.echo(f"{name} is {'no longer ' if revoke else ''}an operator")

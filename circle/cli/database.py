@@ -1,0 +1,116 @@
+"""`circle db`: migrations. Checks and new revisions work on a scratch database, never on the installation's own."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+import click
+
+from circle.cli.root import circle, read_settings
+
+
+@circle.group()
+def db() -> None:
+    """Migrations."""
+
+
+@db.command()
+def migrate() -> None:
+    """Bring DATABASE_URL's schema up to date."""
+    from circle import database
+
+    database.migrate(read_settings().database_url)
+
+
+@db.command()
+def check() -> None:
+    """Fail unless migrations are one line and lead to exactly the tables that the code declares."""
+    from alembic import command
+    from alembic.util import CommandError
+
+    from circle.database import alembic_config
+
+    _require_one_line()
+    with _scratch_database() as url:
+        config = alembic_config(url)
+        command.upgrade(config, "head")
+        try:
+            command.check(config)
+        except CommandError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@db.command()
+@click.argument("message")
+def revision(message: str) -> None:
+    """Write the next migration from what the code declares; read and edit it before it is used."""
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    from circle.database import alembic_config
+
+    _require_one_line()
+    with _scratch_database() as url:
+        config = alembic_config(url)
+        command.upgrade(config, "head")
+        number = 1 + int(ScriptDirectory.from_config(config).get_current_head() or 0)
+        command.revision(config, message=message, autogenerate=True, rev_id=f"{number:04d}")
+
+
+@db.command()
+def sql() -> None:
+    """Print every migration as SQL, for linters and careful readers."""
+    from alembic import command
+
+    from circle.database import alembic_config
+
+    command.upgrade(alembic_config("postgresql+psycopg://"), "head", sql=True)
+
+
+def _require_one_line() -> None:
+    from alembic.script import ScriptDirectory
+
+    from circle.database import alembic_config
+
+    scripts = ScriptDirectory.from_config(alembic_config(""))
+    heads, bases = scripts.get_heads(), scripts.get_bases()
+    merges = [script.revision for script in scripts.walk_revisions() if script.is_branch_point or script.is_merge_point]
+    if len(heads) > 1 or len(bases) > 1 or merges:
+        raise click.ClickException(f"migrations are not one line: heads {', '.join(heads)}")
+
+
+@contextmanager
+def _scratch_database() -> Iterator[str]:
+    """Yield an empty database on DATABASE_URL's server, else on a server that lives for this command."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        with _empty_database(given) as url:
+            yield url
+        return
+    from circle.embedded import start_engines, stop_engines
+
+    with tempfile.TemporaryDirectory(prefix="circle-check-") as folder:
+        try:
+            engines = start_engines(Path(folder), durable=False, which=frozenset({"postgres"}))
+            with _empty_database(engines.database_url) as url:
+                yield url
+        finally:
+            stop_engines(Path(folder))
+
+
+@contextmanager
+def _empty_database(server_url: str) -> Iterator[str]:
+    from sqlalchemy import NullPool, create_engine, make_url, text
+
+    name = f"circle_check_{token_hex(4)}"
+    server = make_url(server_url)
+    admin = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+        try:
+            yield server.set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))

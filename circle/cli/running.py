@@ -1,0 +1,105 @@
+"""Running an installation: `circle web`, `circle release`, `circle up`."""
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import click
+
+from circle.cli.root import ROOT, circle, installation, read_settings
+from circle.kernel.clock import elapsed
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+T = TypeVar("T")
+
+_WEB_GRACE_SECONDS = 8
+_PATIENCE_SECONDS = 60.0
+_RETRY_SECONDS = 0.5
+
+
+@circle.command()
+def web() -> None:
+    """Serve HTTP on HOST and PORT."""
+    settings = read_settings()
+    with tempfile.TemporaryDirectory(prefix="circle-metrics-") as folder:
+        # Before anything imports prometheus_client: the web processes count into one folder.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+        # Built once here, shared by the processes that are forked: they start at once and cost less memory.
+        load_app()
+        from granian import Granian
+        from granian.constants import Interfaces
+        from granian.log import LogLevels
+
+        Granian(
+            "wsgi:app",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.WSGI,
+            workers=settings.web_workers,
+            blocking_threads=settings.web_threads,
+            log_level=LogLevels.warning,
+            log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
+            respawn_failed_workers=True,
+            workers_kill_timeout=_WEB_GRACE_SECONDS,
+        ).serve(target_loader=load_app, wrap_loader=False)
+
+
+def load_app() -> "Flask":
+    """Return the application of wsgi.py, which lies beside the package and not in it."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    return cast("Flask", importlib.import_module("wsgi").app)
+
+
+@circle.command()
+def release() -> None:
+    """Prepare a new version: wait for the database, migrate it, make the bucket."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import OperationalError
+
+    from circle.database import migrate
+    from circle.kernel.errors import Unavailable
+    from circle.subscribers import RELEASE
+
+    settings = read_settings()
+    engine = create_engine(settings.database_url, connect_args={"connect_timeout": 5})
+    _patiently("the database", lambda: engine.connect().close(), OperationalError)
+    engine.dispose()
+    migrate(settings.database_url)
+    with installation(settings) as units:
+        for prepare in RELEASE:
+            _patiently("the object storage", lambda step=prepare: step(units), Unavailable)  # type: ignore[misc]
+    click.echo("release: the schema is up to date")
+
+
+def _patiently(what: str, attempt: Callable[[], T], trouble: type[Exception]) -> T:
+    """Try until it works; engines that start beside us need a moment."""
+    began = elapsed()
+    while True:
+        try:
+            return attempt()
+        except trouble as error:
+            if elapsed() - began > _PATIENCE_SECONDS:
+                reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+                raise click.ClickException(f"{what} does not answer: {reason}") from None
+        Event().wait(_RETRY_SECONDS)
+
+
+@circle.command()
+@click.option("--data", type=click.Path(path_type=Path), default=Path(".data/up"), show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="The next free one if it is taken.")
+@click.option("--test-mode", is_flag=True, help="A clock that can be set, a drain, and a mailbox for all mail.")
+@click.pass_context
+def up(context: click.Context, data: Path, host: str, port: int, *, test_mode: bool) -> None:
+    """Run everything on this machine: engines, web, worker and clock."""
+    from circle.embedded.up import up as run
+
+    context.exit(run(data_dir=data, host=host, port=port, test_mode=test_mode, procfile=ROOT / "Procfile"))

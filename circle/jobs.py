@@ -1,0 +1,97 @@
+"""Jobs as the rest of the application sees them: by name, without importing the `workers` package.
+
+Rows in PostgreSQL say what is to do; what is kept here, in Redis, only counts runs for metrics and `circle doctor`.
+"""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import structlog
+from prometheus_client.core import CounterMetricFamily, Metric
+from redis import Redis
+from redis.exceptions import RedisError
+
+from circle.kernel.clock import unix_seconds
+from circle.kernel.uow import Units
+
+log = structlog.get_logger(__name__)
+
+_KEY = "circle:jobs"
+
+
+class Job(Protocol):
+    """One kind of background work. `run` does what is due now and returns how many rows it worked on."""
+
+    name: str
+
+    def run(self, units: Units) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A row of the clock's table: the job is rung every so many seconds, whatever else rings it."""
+
+    job: str
+    seconds: int
+    what_for: str
+
+
+def load_job(name: str) -> Job:
+    """Return the job `room.verb`, which is `workers.room.verb`. Errors: LookupError."""
+    module, _, function = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(f"workers.{module}"), function)
+    except (ImportError, AttributeError) as error:
+        raise LookupError(f"there is no job {name}") from error
+    if getattr(found, "name", None) != name:
+        raise LookupError(f"{name} is not marked as a job")
+    return cast("Job", found)
+
+
+def load_schedule() -> tuple[Scheduled, ...]:
+    """Return the clock's table."""
+    return cast("tuple[Scheduled, ...]", importlib.import_module("workers.schedule").SCHEDULE)
+
+
+class JobLog:
+    """What jobs did: runs, failures, rows and the end of the last run, by job.
+
+    In Redis and not in a process, because each job runs in a process of its own that is gone afterwards.
+    """
+
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+
+    def note(self, job: str, *, ok: bool, rows: int) -> None:
+        """Count one run that ended."""
+        try:
+            with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.hincrby(_KEY, f"{job} {'ok' if ok else 'failed'}", 1)
+                pipeline.hincrby(_KEY, f"{job} rows", rows)
+                pipeline.hset(_KEY, f"{job} ended", str(unix_seconds()))
+                pipeline.execute()
+        except RedisError as error:
+            log.warning("job_not_counted", job=job, error=str(error))
+
+    def seconds_since(self, job: str) -> float | None:
+        """Return how long ago the job last ended; None where that is not known. Errors: RedisError."""
+        ended = cast("bytes | None", self._redis.hget(_KEY, f"{job} ended"))
+        return None if ended is None else unix_seconds() - float(ended)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the counts for Prometheus; nothing while Redis is away."""
+        runs = CounterMetricFamily("circle_jobs", "Jobs by name and result.", labels=["job", "result"])
+        rows = CounterMetricFamily("circle_job_rows", "Rows that jobs worked on.", labels=["job"])
+        try:
+            counts = cast("dict[bytes, bytes]", self._redis.hgetall(_KEY))
+        except RedisError:
+            return
+        for field, value in counts.items():
+            job, _, what = field.decode().partition(" ")
+            if what in {"ok", "failed"}:
+                runs.add_metric([job, what], float(value))
+            elif what == "rows":
+                rows.add_metric([job], float(value))
+        yield from (runs, rows)

@@ -1,0 +1,1 @@
+"""Notices: the in-app inbox, who wants what on which channel, and how mail and text messages leave."""

@@ -1,0 +1,72 @@
+"""Deliverers of the outbox: what a message's topic becomes, and through which channel it leaves."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+
+from circle.accounts.models import Identity, IdentityKind, OneTimeCode, User
+from circle.config import Settings
+from circle.kernel.outbox import Message
+from circle.kernel.text import Language, Text
+from circle.kernel.uow import Units
+from circle.notifications.channels import Letter, Mailer, Texter
+from circle.notifications.kinds import NOTICES, Kind
+from circle.notifications.models import Notification
+
+# Whose address it is may not be known, nor their language: codes are said in both.
+_CODE_SUBJECT = Text("验证码 {code}", "Your code is {code}")
+_CODE_BODY = Text(
+    "你的验证码是 {code}，10 分钟内有效。不要告诉任何人。如非本人操作，请忽略。",
+    "Your code is {code}. It is good for 10 minutes. Tell it to nobody; ignore this if you did not ask for it.",
+)
+_FOOTER = Text("在通知设置中可以关闭这类邮件：{site}", "Your notification settings can stop such mail: {site}")
+
+
+def deliver_code(units: Units, message: Message) -> None:
+    """Send a one-time code, unless it was used, replaced or overtaken by time."""
+    code_id = UUID(message.key.removeprefix("code:"))
+    with units.read() as uow:
+        live = uow.session.scalar(
+            select(OneTimeCode.id).where(
+                OneTimeCode.id == code_id, OneTimeCode.used_at.is_(None), OneTimeCode.expires_at > uow.now
+            )
+        )
+    if live is None:
+        return
+    code = message.payload["code"]
+    subject, body = (
+        f"{text.say('zh-CN', code=code)} / {text.say('en', code=code)}" for text in (_CODE_SUBJECT, _CODE_BODY)
+    )
+    letter = Letter(message.key, message.payload["to"], subject, body)
+    sender = units.use(Mailer) if message.payload["kind"] == IdentityKind.EMAIL else units.use(Texter)
+    sender.send(units, letter)
+
+
+def deliver_email(units: Units, message: Message) -> None:
+    """Send a notice by e-mail in its reader's language; nothing if notice, account or address are gone."""
+    letter = _compose(units, message)
+    if letter is not None:
+        units.use(Mailer).send(units, letter)
+
+
+def _compose(units: Units, message: Message) -> Letter | None:
+    with units.read() as uow:
+        found = uow.session.execute(
+            select(Notification.kind, Notification.data, User.language, Identity.value)
+            .join(User, User.id == Notification.user_id)
+            .join(Identity, Identity.user_id == User.id)
+            .where(
+                Notification.id == UUID(message.payload["notification_id"]),
+                Identity.kind == IdentityKind.EMAIL,
+                Identity.verified_at.is_not(None),
+            )
+            .order_by(Identity.created_at)
+            .limit(1)
+        ).one_or_none()
+    if found is None:
+        return None
+    notice = NOTICES[Kind(found.kind)]
+    language: Language = "en" if found.language == "en" else "zh-CN"
+    footer = _FOOTER.say(language, site=units.use(Settings).site_url)
+    body = f"{notice.body.say(language, **found.data)}\n\n—\n{footer}\n"
+    return Letter(message.key, found.value, notice.title.say(language, **found.data), body)

@@ -1,0 +1,146 @@
+"""Looks at everything that the system puts out, for words that are not meant for the reader."""
+
+import gc
+import io
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import structlog
+from redis import Redis
+from sqlalchemy import Boolean, literal
+from structlog._config import BoundLoggerLazyProxy
+
+from circle.kernel.db import Base, Query
+from circle.web.log import configure_logging
+from tests.access.requests import request_of
+from tests.access.rows import Row, read_matrix
+from tests.access.scene import Scene, leaks
+from tests.access.secrets import Secret
+
+# Beyond what the rows of the matrix ask: filters, orders, and words of the paid post's title.
+_MORE = (
+    "/v1/circles/{circle_id}/posts?kind=article",
+    "/v1/circles/{circle_id}/posts?tag=写作",
+    "/v1/circles/{circle_id}/posts?digest=true",
+    "/v1/circles/{circle_id}/posts?limit=1",
+    "/v1/circles/{circle_id}/posts?status=review",
+    "/v1/circles/{circle_id}/posts?status=hidden",
+    "/v1/circles/{circle_id}/changes?limit=100",
+    "/v1/circles/{circle_id}/questions?status=answered",
+    "/v1/me/notifications?limit=100",
+    "/v1/me/circles?status=removed",
+)
+_PUBLIC_PAGES = ("/", "/docs", "/docs/problems", "/v1/openapi.json", "/healthz", "/metrics", "/account")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A secret where it should not be."""
+
+    who: str
+    where: str
+    what: str
+
+
+def crawl(scene: Scene, roles: Collection[str], secrets: Collection[Secret]) -> list[Finding]:
+    """Every reading route before every target as each role, with further filters; and the pages for everybody."""
+    found = []
+    for role in roles:
+        for where, ask in _readings(scene, role):
+            found += [Finding(role, where, what) for what in leaks(ask(), secrets)]
+    for page in _PUBLIC_PAGES:
+        found += [Finding("anonymous", page, what) for what in leaks(scene.ask("anonymous", "GET", page), secrets)]
+    return found
+
+
+def _readings(scene: Scene, role: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    for row in read_matrix().values():
+        if row.method == "GET":
+            yield row.key, _reading(scene, row, role)
+    for pattern in _MORE:
+        path = pattern.format_map({name: str(value) for name, value in scene.things(None).items()})
+        yield pattern, lambda path=path: scene.ask(role, "GET", path)
+
+
+def _reading(scene: Scene, row: Row, role: str) -> Callable[[], Any]:
+    sent = request_of(scene, row, role)
+    return lambda: scene.ask(role, sent.method, sent.path, **sent.arguments)
+
+
+def kept_in(scene: Scene, secrets: Collection[Secret]) -> dict[str, set[str]]:
+    """Which columns of the database hold which secrets, as `table.column`."""
+    held: dict[str, set[str]] = {}
+    for table in Base.metadata.sorted_tables:
+        for row in scene.rows(f'SELECT * FROM "{table.name}"'):  # noqa: S608 - names of our own tables
+            for name, value in row.items():
+                text = _text(value)
+                hits = {secret.what for secret in secrets if secret.marker in text}
+                if hits:
+                    held.setdefault(f"{table.name}.{name}", set()).update(hits)
+    return held
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).decode("utf-8", errors="replace")
+    return str(value)
+
+
+def in_redis(redis: "Redis", secrets: Collection[Secret]) -> list[str]:
+    """Keys of Redis that hold a secret, in name or value."""
+    read: Mapping[bytes, Callable[[bytes], Any]] = {
+        b"string": redis.get,
+        b"hash": redis.hgetall,
+        b"list": lambda key: redis.lrange(key, 0, -1),
+        b"set": redis.smembers,
+        b"zset": lambda key: redis.zrange(key, 0, -1, withscores=True),
+    }
+    found = []
+    for key in redis.scan_iter(count=1000):
+        kind: Any = redis.type(key)
+        text = repr(key) + repr(read[kind](key) if kind in read else "")
+        found += [str(key) for secret in secrets if secret.marker in text]
+    return found
+
+
+@contextmanager
+def logged(level: str) -> Iterator[io.StringIO]:
+    """Collect every line that is logged from the level of `debug` on; afterwards loggers are as they were at `level`."""
+    lines = io.StringIO()
+    _set_logging("debug")
+    handler = logging.getLogger().handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(lines)
+    try:
+        yield lines
+    finally:
+        _set_logging(level)
+
+
+def _set_logging(level: str) -> None:
+    configure_logging(level)
+    structlog.contextvars.clear_contextvars()
+    for logger in gc.get_objects():
+        if isinstance(logger, BoundLoggerLazyProxy):
+            logger.__dict__.pop("bind", None)  # what it remembers of the level before
+
+
+@contextmanager
+def leaky_posts() -> Iterator[None]:
+    """The mutant: posts are unlocked for everybody."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("cards", "policy", "discussion_queries"):
+            patch.setattr(f"circle.posts.{module}.unlocked", lambda: literal(value=True, type_=Boolean()))
+        _compile_anew()
+        yield
+    _compile_anew()
+
+
+def _compile_anew() -> None:
+    for query in gc.get_objects():
+        if isinstance(query, Query):
+            query.__dict__.pop("_compiled", None)

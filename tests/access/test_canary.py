@@ -1,0 +1,158 @@
+"""The canary: random words in paid and unseen things, looked for in everything that the system puts out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from circle.config import Settings
+from circle.jobs import load_job
+from tests.access.crawl import crawl, in_redis, kept_in, leaky_posts, logged
+from tests.access.requests import OPERATIONS
+from tests.access.rows import read_matrix
+from tests.access.scene import Scene, leaks
+from tests.access.secrets import Secret
+from tests.builders.billing import idempotency_key
+from tests.builders.discussion import mention
+
+PAID = "GET /v1/posts/{post_id} @tier2"
+# Everybody who may not open the paid post, living credentials and none.
+UNENTITLED = tuple(role for role, answer in read_matrix()[PAID].cells.items() if answer not in {200, 401})
+# Where words live; anything else that holds one is a copy that nobody decided on.
+HOMES = {
+    "answer_revisions.body",
+    "answers.body",
+    "assignment_revisions.brief",
+    "assignments.brief",
+    "blocked_words.word",
+    "camps.description",
+    "check_in_comments.body",
+    "check_in_notes.body",
+    "check_in_versions.body",
+    "check_ins.body",
+    "circles.name",
+    "column_sections.name",
+    "comments.body",
+    "media.filename",
+    "memberships.note",
+    "invitations.code",
+    "invitations.note",
+    "post_revisions.body",
+    "posts.attachments",
+    "posts.body",
+    "posts.title",
+    "reports.note",
+    "reviews.body",
+    "submissions.body",
+    "work_drafts.body",
+}
+
+
+def canaries(scene: Scene, roles: Sequence[str] = UNENTITLED) -> list[Secret]:
+    """The secrets that none of the roles may know."""
+    matrix = read_matrix()
+    known = [(one, (matrix[one.row].readers if one.row else frozenset()) | one.also) for one in scene.secrets.kept]
+    return [secret for secret, readers in known if readers.isdisjoint(roles)]
+
+
+def test_the_paid_post_has_canaries_all_around(scene: Scene) -> None:
+    about = {secret.what for secret in canaries(scene)}
+
+    assert {
+        "the edited body of the post @tier2",
+        "what the post @tier2 said before its edit",
+        "the name of an attachment of the post @tier2",
+        "a comment on the post @tier2",
+        "the body of the post @draft",
+        "the title of the post @scheduled",
+    } <= about
+
+
+@pytest.mark.parametrize("role", UNENTITLED)
+def test_nobody_reads_what_they_have_not_paid_for(scene: Scene, role: str) -> None:
+    assert crawl(scene, [role], canaries(scene, [role])) == []
+
+
+def test_a_leaky_filter_is_found_by_the_crawl(scene: Scene) -> None:
+    with leaky_posts():
+        found = crawl(scene, ["outsider"], canaries(scene, ["outsider"]))
+
+    assert {finding.where for finding in found} >= {
+        PAID,
+        "GET /v1/posts/{post_id}/comments @tier2",
+        "GET /v1/circles/{circle_id}/posts",
+        "GET /v1/circles/{circle_id}/changes",
+        "GET /v1/circles/{circle_id}/questions",
+        "GET /v1/media/{media_id}",
+        "/v1/circles/{circle_id}/posts?tag=写作",
+    }
+    assert crawl(scene, ["outsider"], canaries(scene, ["outsider"])) == []
+
+
+def test_a_refused_write_tells_nothing_even_if_it_is_malformed(scene: Scene) -> None:
+    found = []
+    for row in read_matrix().values():
+        if row.method == "GET" or not OPERATIONS[row.route].body:
+            continue
+        things = {**scene.things(row.target), **scene.things("tier2")}
+        path = row.path.format_map({name: str(value) for name, value in things.items()})
+        for body in ({}, {"nonsense": 1}, []):
+            reply = scene.ask("free", row.method, path, json=body, headers=idempotency_key())
+            found += [(row.key, what) for what in leaks(reply, canaries(scene, ["free"]))]
+
+    assert found == []
+
+
+def test_words_stay_where_they_live(scene: Scene, settings: Settings) -> None:
+    """Nothing of a text is copied into notices, mail, outbox, audit, change log, idempotency records or Redis."""
+    with scene.undone(), logged(settings.log_level) as log:
+        written = _make_a_stir(scene)
+        load_job("outbox.relay").run(scene.app.extensions["circle"].units)
+        secrets = [*scene.secrets.kept, *written]
+        held = kept_in(scene, [secret for secret in secrets if not secret.is_name])
+        lines = log.getvalue()
+
+    assert "/posts" in lines, "nothing was logged: this test would find nothing"
+    assert {secret.what for secret in secrets if secret.marker in lines} == set()
+    assert {secret.what for secret in written} <= set().union(*held.values())
+    assert {column: what for column, what in held.items() if column not in HOMES} == {}
+    assert in_redis(Redis.from_url(settings.redis_url), secrets) == []
+
+
+def _make_a_stir(scene: Scene) -> list[Secret]:
+    """A paid post that names a member who may not read it, and what follows; returns the words in it."""
+    secrets = [Secret(f"zqstir{name}", f"the new {name}", PAID) for name in ("post", "comment", "answer")]
+    post, comment, answer = (secret.marker for secret in secrets)
+    owner, circle, cast = scene.api("owner"), scene.cast.open, scene.cast.people
+    named = mention(cast["tier1"])
+    gate = {"level": "tier", "tier_id": str(circle.tiers["学员"].id)}
+    body: dict[str, Any] = {"kind": "talk", "body": f"{post} {named}", "access": gate}
+    made = owner.post(f"{circle.path}/posts", body, headers=idempotency_key()).ok(201)
+    below = f"/posts/{made['id']}/comments"
+    scene.api("tier2").post(below, {"body": f"{comment} {named}"}, headers=idempotency_key()).ok(201)
+    scene.api("tier1").post(below, {"body": "让我看看"}).ok(403)
+    question = scene.things("question_open")["post_id"]
+    owner.post(f"/posts/{question}/answer", {"body": f"{answer} {named}"}, headers=idempotency_key()).ok(201)
+    return secrets
+
+
+@pytest.mark.parametrize("role", ["anonymous", "outsider", "free", "expired"])
+def test_the_entity_tag_of_a_reader_opens_nothing(scene: Scene, role: str) -> None:
+    path = f"/posts/{scene.things('tier2')['post_id']}"
+    theirs = scene.ask("tier2", "GET", path)
+    tag = {"If-None-Match": theirs.headers["ETag"]}
+
+    mine = scene.ask(role, "GET", path, headers=tag)
+
+    assert (mine.status, mine.json["locked"]) == (200, True)
+    assert scene.ask("tier2", "GET", path, headers=tag).status == 304
+    assert mine.headers["ETag"] != theirs.headers["ETag"]
+    assert "Authorization" in mine.headers["Vary"]
+
+
+def test_what_is_for_one_reader_is_kept_by_no_shared_cache(scene: Scene) -> None:
+    for row in read_matrix().values():
+        if row.method == "GET" and row.cells["tier2"] == 200:
+            path = row.path.format_map({name: str(value) for name, value in scene.things(row.target).items()})
+            assert "private" in scene.ask("tier2", "GET", path).headers["Cache-Control"], row.key

@@ -1,0 +1,177 @@
+"""The `circle` command: what it says, and with which exit code."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from circle.app import create_app
+from circle.cli import circle
+from circle.cli.documents import document
+from circle.config import Settings
+from circle.embedded import Engines
+from circle.embedded.datafolder import random_free_port
+from circle.web.connections import close_connections
+from tests.builders.people import Person
+from tests.client import World
+from tests.conftest import SECRET
+from tests.databases import worker_database
+from tests.embedded.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def environ(engines: Engines, worker_id: str) -> Iterator[dict[str, str]]:
+    with worker_database(engines.database_url, f"{worker_id}_cli") as url:
+        yield {
+            **engines.environ(),
+            "DATABASE_URL": url,
+            "SECRET_KEY": SECRET,
+            "TEST_MODE": "on",
+            "MAIL_URL": "mailbox:",
+            "LOG_LEVEL": "error",
+        }
+
+
+@pytest.fixture
+def run(environ: dict[str, str]) -> Run:
+    def invoke(*arguments: str, **changes: str) -> Result:
+        return CliRunner().invoke(circle, arguments, env={**environ, **changes})
+
+    return invoke
+
+
+@pytest.mark.parametrize("command", ["web", "release", "doctor", "db migrate", "user operator lin@example.org"])
+def test_a_missing_setting_is_named_in_one_line(run: Run, command: str) -> None:
+    result = run(*command.split(), SECRET_KEY="")
+
+    assert result.exit_code == 2
+    assert result.output == "Error: SECRET_KEY is not set\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"WEB_WORKERS": "two"}, "WEB_WORKERS must be a whole number, not 'two'"),
+        ({"TEST_MODE": "perhaps"}, "TEST_MODE must be on or off, not 'perhaps'"),
+        ({"STRIPE_SECRET_KEY": "sk_live_1"}, "TEST_MODE refuses the live key in STRIPE_SECRET_KEY"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY must have at least 32 characters"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(run: Run, changes: dict[str, str], sentence: str) -> None:
+    result = run("doctor", **changes)
+
+    assert (result.exit_code, result.output) == (2, f"Error: {sentence}\n")
+
+
+def test_a_release_can_be_run_again(run: Run) -> None:
+    for _ in range(2):
+        result = run("release")
+        assert result.exit_code == 0, result.output
+        assert result.output == "release: the schema is up to date\n"
+
+
+def test_the_doctor_says_in_plain_words_what_is_wrong(run: Run) -> None:
+    result = run("doctor", REDIS_URL="redis://127.0.0.1:1/0")
+
+    assert result.exit_code == 1
+    assert "  ok     PostgreSQL answers\n" in result.output
+    assert "  ok     the object storage keeps and forgets\n" in result.output
+    assert "  WRONG  Redis answers: Redis does not answer" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_doctor_sees_that_nobody_sweeps(run: Run, engines: Engines) -> None:
+    result = run("doctor", REDIS_URL=engines.redis_url.rpartition("/")[0] + "/8")
+
+    assert result.exit_code == 1
+    assert "outbox.relay never ran: is the clock running?" in result.output
+
+
+def test_the_document_needs_neither_database_nor_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "SECRET_KEY", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    content = document()
+
+    assert content == document()
+    assert b"/v1/test/clock" not in content
+
+
+def test_migrations_are_one_line_and_lead_to_the_declared_tables(run: Run) -> None:
+    result = run("db", "check")
+
+    assert result.exit_code == 0, result.output
+
+
+def test_migrations_can_be_read_as_sql(run: Run) -> None:
+    result = run("db", "sql")
+
+    assert result.exit_code == 0
+    assert "CREATE TABLE users" in result.output
+
+
+def test_an_operator_is_appointed_and_dismissed(run: Run, environ: dict[str, str]) -> None:
+    with _committed_person(environ) as person:
+        assert run("user", "operator", person.email).output == "林晓 is an operator\n"
+        assert run("user", "operator", person.email, "--revoke").output == "林晓 is no longer an operator\n"
+
+
+def test_an_unknown_operator_is_refused(run: Run) -> None:
+    result = run("user", "operator", "nobody@example.org")
+
+    assert result.exit_code == 1
+    assert result.output == "Error: There is no account for this address yet.\n"
+
+
+def test_the_web_process_serves_and_stops(environ: dict[str, str], tmp_path: Path) -> None:
+    port = random_free_port("127.0.0.1")
+    log = tmp_path / "web.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from circle.cli import main; main()", "web"],
+            cwd=tmp_path,
+            env={**os.environ, **environ, "PYTHONPATH": str(ROOT), "PORT": str(port), "WEB_WORKERS": "2"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+            wait_for(lambda: process.poll() is not None or _answers(client), "the web process")
+            assert client.get("/readyz").json()["status"] == "ok", log.read_text()
+            # Counted by both processes into one page.
+            for _ in range(8):
+                client.get("/healthz", headers={"Connection": "close"})
+            counted = [
+                line for line in client.get("/metrics").text.splitlines() if "healthz" in line and "requests" in line
+            ]
+            assert len(counted) == 1
+            assert float(counted[0].split()[-1]) >= 8
+    finally:
+        process.terminate()
+        code = process.wait(15)
+    assert code == 0, log.read_text()
+    assert "refused to gracefully stop" not in log.read_text()
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def _committed_person(environ: dict[str, str]) -> Iterator[Person]:
+    app = create_app(Settings.from_env(environ))
+    with app.app_context():
+        yield World(app, app.extensions["circle"].units).person()
+        close_connections()

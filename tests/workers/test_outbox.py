@@ -1,0 +1,88 @@
+"""The relay: what is delivered, what is tried again, what is given up, and how that is seen."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from circle import jobs
+from circle.checks import outbox_is_empty_enough
+from circle.kernel import outbox
+from circle.kernel.clock import ManualClock
+from circle.kernel.uow import Units
+from tests.client import Api, World
+
+RELAY = jobs.load_job(outbox.RELAY)
+TIDY = jobs.load_job("housekeeping.tidy")
+Sql = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def poison(units: Units) -> None:
+    """A message that nobody knows how to deliver."""
+    with units.write() as uow:
+        outbox.put(uow, key="poison", topic="nobody.knows", payload={})
+
+
+def test_a_poison_message_does_not_stop_the_others(
+    poison: None, world: World, api: Api, units: Units, sql: Sql
+) -> None:
+    person = world.person()
+    api.post("/auth/codes", {"email": person.email, "purpose": "login"}).ok(204)
+
+    assert RELAY.run(units) == 2
+
+    assert len(api._client.get(f"/dev/mailbox.json?to={person.email}").get_json()["items"]) == 1
+    [row] = sql("SELECT * FROM outbox WHERE key = 'poison'")
+    assert row["delivered_at"] is None
+    assert "nobody.knows" in row["error"]
+
+
+def test_a_poison_message_is_seen(poison: None, app: Flask, units: Units, clock: ManualClock) -> None:
+    assert outbox_is_empty_enough(units) is None
+    clock.advance(timedelta(minutes=10))
+    assert "waited for 600 s" in str(outbox_is_empty_enough(units))
+    assert "circle_outbox_age_seconds 600.0" in app.test_client().get("/metrics").text
+
+    for _ in range(outbox.MAX_ATTEMPTS):
+        RELAY.run(units)
+        clock.advance(timedelta(hours=7))
+
+    assert "1 messages were given up" in str(outbox_is_empty_enough(units))
+    assert "circle_outbox_failed 1.0" in app.test_client().get("/metrics").text
+    assert RELAY.run(units) == 0
+
+
+def test_a_delivered_message_keeps_no_payload(world: World, api: Api, units: Units, sql: Sql) -> None:
+    api.post("/auth/codes", {"email": world.person().email, "purpose": "login"}).ok(204)
+
+    assert (RELAY.run(units), RELAY.run(units)) == (1, 0)
+
+    [row] = sql("SELECT payload, delivered_at FROM outbox")
+    assert row["payload"] == {}
+    assert row["delivered_at"] is not None
+
+
+def test_a_drain_says_what_ran(world: World, api: Api) -> None:
+    for _ in range(3):
+        api.post("/auth/codes", {"email": world.person().email, "purpose": "login"}).ok(204)
+
+    assert api.post("/test/drain").ok(200) == {"ran": {"outbox.relay": 3}, "rounds": 2}
+    assert api.post("/test/drain").ok(200) == {"ran": {}, "rounds": 1}
+
+
+def test_what_has_served_is_forgotten(
+    poison: None, world: World, api: Api, units: Units, clock: ManualClock, sql: Sql
+) -> None:
+    person = world.person()
+    api.post("/auth/codes", {"email": person.email, "purpose": "login"}, headers={"Idempotency-Key": "k"}).ok(204)
+    RELAY.run(units)
+    clock.advance(timedelta(days=400))
+
+    # A key, a delivered message, a code, a session and a kept letter; the poison waits still.
+    assert TIDY.run(units) == 5
+
+    assert TIDY.run(units) == 0
+    assert [row["key"] for row in sql("SELECT key FROM outbox")] == ["poison"]

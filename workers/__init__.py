@@ -1,0 +1,1 @@
+"""Background work: each job is a thin shell that opens units of work and calls use cases of `circle`."""

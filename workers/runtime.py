@@ -1,0 +1,115 @@
+"""What a job runs in: the application's context, its log lines and its counts; safe in a forked process.
+
+A job is a function of the units of work that returns how many rows it worked on:
+
+    @job
+    def remind(units: Units) -> int:
+        with units.write() as uow:
+            return reminders.send_due(uow)
+
+It takes no ids: it reads its due rows itself, so that a ring that was lost, doubled or reordered changes nothing.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from flask import Flask
+from rq import Worker
+
+from circle.app import create_app
+from circle.config import Settings
+from circle.jobs import JobLog
+from circle.kernel.queue import RqDoorbell
+from circle.kernel.uow import Units
+from circle.testmode import unless_draining
+from circle.web.connections import forget_connections
+from circle.web.system import system
+
+log = structlog.get_logger(__name__)
+
+Work = Callable[[Units], int]
+
+_PACKAGE = "workers."
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_app: Flask | None = None
+
+
+class RegisteredJob:
+    """A job by name. RQ calls it in a worker process; drains and tests use `run` where they are."""
+
+    def __init__(self, work: Work) -> None:
+        self.name = f"{work.__module__.removeprefix(_PACKAGE)}.{work.__name__}"
+        self.__doc__ = work.__doc__
+        self._work = work
+
+    def run(self, units: Units) -> int:
+        return self._work(units)
+
+    def __call__(self) -> int:
+        """Answer the doorbell, do the work, count it. An error is counted and left to RQ, which logs its trace."""
+        with application().app_context(), structlog.contextvars.bound_contextvars(job=self.name):
+            units = system().units
+            if isinstance(units.doorbell, RqDoorbell):
+                units.doorbell.answer(self.name)
+            ok, rows = False, 0
+            try:
+                rows = unless_draining(units, self._work)
+                ok = True
+            finally:
+                units.use(JobLog).note(self.name, ok=ok, rows=rows)
+                log.log(_level(ok=ok, rows=rows), "job", ok=ok, rows=rows)
+            return rows
+
+
+def job(work: Work) -> RegisteredJob:
+    """Mark a function as a job, named by its module and function: `outbox.relay`."""
+    return RegisteredJob(work)
+
+
+def install(app: Flask) -> None:
+    """Give this process, and those it forks, the application that its jobs run in."""
+    global _app  # noqa: PLW0603 - a process has one application
+    _app = app
+
+
+def application() -> Flask:
+    """Return the application; a worker that was not started by ours builds it at its first job."""
+    if _app is None:
+        install(create_app(Settings.from_env()))
+    assert _app is not None  # noqa: S101 - for the type checker
+    return _app
+
+
+class QueueWorker(Worker):
+    """RQ's forking worker with our habits."""
+
+    # Redis that comes back is noticed soon.
+    max_connection_wait_time = 2.0
+
+    def main_work_horse(self, *args: Any) -> None:
+        """Begin a job's process: with no connection of its parent's, and gone when its parent is killed."""
+        die_with_parent(self.pid, signal.SIGTERM)
+        with application().app_context():
+            forget_connections()
+        super().main_work_horse(*args)
+
+
+def die_with_parent(parent: int | None, number: signal.Signals) -> None:
+    """Have the kernel send us a signal when the process that forked us ends; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), number)
+
+
+def _level(*, ok: bool, rows: int) -> int:
+    """Sweeps that found nothing are worth a debug line only."""
+    if not ok:
+        return logging.ERROR
+    return logging.INFO if rows else logging.DEBUG
