@@ -1,0 +1,1 @@
+"""The archive: digest, tags, columns and imports; nothing valuable scrolls away."""

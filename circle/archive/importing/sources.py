@@ -1,0 +1,218 @@
+"""Folders and ZIP files of Markdown: names first, then one file at a time, within limits that a bomb can't pass."""
+
+import os
+import re
+import stat
+import struct
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from circle.archive.importing.faults import ArchiveRefused, BadFile
+
+MOST_FILES = 100_000
+# Bytes of one file: an article of the longest length that a setting may sensibly allow, with its front matter.
+MOST_FILE_BYTES = 4 * 1024 * 1024
+MOST_TOTAL_BYTES = 2 * 1024 * 1024 * 1024
+# Text packs 3 to 20 times; a whole archive beyond this is made of repetition.
+MOST_RATIO = 200
+# Below so many bytes a ratio says nothing.
+_RATIO_COUNTS_FROM = 16 * 1024 * 1024
+# A ZIP's table of contents is held in memory; 100,000 entries with long names stay below this.
+_MOST_DIRECTORY_BYTES = 32 * 1024 * 1024
+
+_SUFFIXES = (".md", ".markdown", ".mdown")
+_NOT_CONTENT = frozenset({"__MACOSX", "node_modules"})
+_UTF8_NAME = 0x800
+_ENCRYPTED = 0x1
+_DIGITS = re.compile(r"(\d+)")
+_FIRST = frozenset({"readme", "index", "_index"})
+
+
+class Source(Protocol):
+    """A tree of Markdown files. Paths have forward slashes and are in NFC."""
+
+    name: str
+    paths: list[str]
+
+    def read(self, path: str) -> bytes:
+        """Return one file's bytes. Errors: BadFile."""
+
+
+@contextmanager
+def open_source(place: str | Path, name: str | None = None) -> Iterator[Source]:
+    """Open a folder or a ZIP file, which had another `name` before; `paths` are in reading order.
+
+    Errors: ArchiveRefused.
+    """
+    path = Path(place)
+    if path.is_dir():
+        yield FolderSource(path)
+        return
+    try:
+        with path.open("rb") as file:
+            _refuse_huge_directory(file)
+            with ZipFile(file) as archive:
+                yield ZipSource(archive, name or path.name)
+    except BadZipFile as error:
+        raise ArchiveRefused.because_of("不是有效的 ZIP 文件。", "It is not a valid ZIP file.") from error
+
+
+class FolderSource:
+    """A folder on this machine; symbolic links are not followed."""
+
+    def __init__(self, root: Path) -> None:
+        self.name = root.resolve().name
+        self._root = root
+        self._files: dict[str, Path] = {}
+        for folder, folders, files in os.walk(root):
+            folders[:] = [name for name in folders if is_content(name)]
+            for name in files:
+                file = Path(folder, name)
+                path = _printable(_decode_name(os.fsencode(file.relative_to(root).as_posix())))
+                if is_markdown(path):
+                    self._files[path] = file
+            refuse_too_many(len(self._files))
+        self.paths = sorted(self._files, key=reading_order)
+
+    def read(self, path: str) -> bytes:
+        file = self._files[path]
+        if file.is_symlink():
+            raise BadFile("is_link")
+        if not file.is_file():
+            raise BadFile("unreadable", problem="not a file")
+        try:
+            with file.open("rb") as opened:
+                return read_bounded(opened, file.stat().st_size)
+        except OSError as error:
+            raise BadFile("unreadable", problem=error.strerror or "") from error
+
+
+class ZipSource:
+    """A ZIP file; the folder that has the archive's own name and wraps everything is left out of paths."""
+
+    def __init__(self, archive: ZipFile, name: str) -> None:
+        self.name = PurePosixPath(name).stem
+        self._archive = archive
+        infos = archive.infolist()
+        refuse_too_many(len(infos))
+        files = {path: info for info in infos if (path := _entry_path(info)) is not None}
+        _refuse_bomb(list(files.values()))
+        wrapper = f"{unicodedata.normalize('NFC', self.name)}/"
+        if all(path.startswith(wrapper) for path in files):
+            files = {path.removeprefix(wrapper): info for path, info in files.items()}
+        self._infos = files
+        self.paths = sorted(files, key=reading_order)
+
+    def read(self, path: str) -> bytes:
+        info = self._infos[path]
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise BadFile("is_link")
+        if info.flag_bits & _ENCRYPTED:
+            raise BadFile("unreadable", problem="encrypted")
+        try:
+            with self._archive.open(info) as opened:
+                return read_bounded(opened, info.file_size)
+        except (BadZipFile, zlib.error, NotImplementedError, EOFError, OSError) as error:
+            raise BadFile("unreadable", problem=str(error)[:200]) from error
+
+
+def read_bounded(opened: IO[bytes], size: int) -> bytes:
+    """Return the bytes; what a header says of their number is believed only as far as it refuses."""
+    content = b"" if size > MOST_FILE_BYTES else opened.read(MOST_FILE_BYTES + 1)
+    if size > MOST_FILE_BYTES or len(content) > MOST_FILE_BYTES:
+        raise BadFile("file_too_large", size=max(size, len(content)), most=MOST_FILE_BYTES)
+    return content
+
+
+def is_markdown(path: str) -> bool:
+    return path.lower().endswith(_SUFFIXES) and all(is_content(part) for part in path.split("/"))
+
+
+def is_content(name: str) -> bool:
+    """Whether a file or folder of this name is something people wrote, not a tool's own."""
+    return not name.startswith(".") and name not in _NOT_CONTENT
+
+
+def reading_order(path: str) -> tuple[tuple[int, tuple[tuple[int, int, str], ...]], ...]:
+    """Return the sort key: files before folders, README and index first, numbers by their value."""
+    parts = path.split("/")
+    return tuple((0 if at == len(parts) - 1 else 1, _natural(part)) for at, part in enumerate(parts))
+
+
+def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    stem = name.lower().rpartition(".")[0] or name.lower()
+    if stem in _FIRST:
+        return ((-1, 0, stem),)
+    pieces = (piece for piece in _DIGITS.split(name.lower()) if piece)
+    # Longer rows of digits than any number that counts chapters are compared as text.
+    return tuple((0, int(p), "") if p.isdecimal() and len(p) < 20 else (1, 0, p) for p in pieces)  # noqa: PLR2004
+
+
+def refuse_too_many(count: int) -> None:
+    if count > MOST_FILES:
+        raise ArchiveRefused.because_of(f"文件超过 {MOST_FILES} 个。", f"It has more than {MOST_FILES} files.")
+
+
+def _entry_path(info: ZipInfo) -> str | None:
+    """Return a Markdown entry's path; None for anything else. Errors: ArchiveRefused for a path that leads out."""
+    path = _printable(_name_of(info)).replace("\\", "/")
+    parts = path.split("/")
+    if path.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", path):
+        raise ArchiveRefused.because_of("压缩包含有指向外部的路径。", "It has a path that leads out of the archive.")
+    path = "/".join(part for part in parts if part not in {"", "."})
+    return path if not info.is_dir() and is_markdown(path) else None
+
+
+def _name_of(info: ZipInfo) -> str:
+    """Return the name; ZIPs made by Chinese Windows hold GB18030 and say nothing about it."""
+    if info.flag_bits & _UTF8_NAME:
+        return info.filename
+    return _decode_name(info.filename.encode("cp437", "replace"))
+
+
+def _decode_name(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace")
+
+
+def _printable(name: str) -> str:
+    """Return the name in NFC, without what would steer the terminal that a report is printed on."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in unicodedata.normalize("NFC", name))
+
+
+def _refuse_bomb(infos: list[ZipInfo]) -> None:
+    unpacked, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
+    if unpacked > MOST_TOTAL_BYTES:
+        raise ArchiveRefused.because_of("解压后过大。", "It is too large when unpacked.")
+    if unpacked > _RATIO_COUNTS_FROM and unpacked > packed * MOST_RATIO:
+        raise ArchiveRefused.because_of("压缩比异常。", "Its compression ratio is that of a bomb.")
+
+
+def _refuse_huge_directory(file: IO[bytes]) -> None:
+    """Read the end record before `zipfile` loads the whole table of contents. Source: APPNOTE 4.3.14 to 4.3.16."""
+    end_length, locator_length = 22, 20
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - end_length - locator_length - 65_535))
+    tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) < at + end_length:
+        raise BadZipFile
+    entries, directory_bytes = struct.unpack_from("<HL", tail, at + 10)
+    locator = tail[max(0, at - locator_length) : at]
+    if locator.startswith(b"PK\6\7"):
+        file.seek(struct.unpack_from("<Q", locator, 8)[0])
+        record = file.read(56)
+        if not record.startswith(b"PK\6\6") or len(record) < 56:  # noqa: PLR2004
+            raise BadZipFile
+        entries, directory_bytes = struct.unpack_from("<QQ", record, 32)
+    refuse_too_many(entries)
+    if directory_bytes > _MOST_DIRECTORY_BYTES:
+        raise ArchiveRefused.because_of("压缩包目录过大。", "Its table of contents is too large.")
+    file.seek(0)

@@ -1,0 +1,90 @@
+"""Tables of imports. Tags and columns are in `posts/filing.py`, digest marks in `posts/models.py`."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from circle.kernel.db import Base, Id, Json
+from circle.kernel.state import Machine
+
+
+class ImportFormat(StrEnum):
+    MARKDOWN = "markdown"
+
+
+class ImportStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"  # some files may have failed: the report names them
+    FAILED = "failed"  # nothing could be read; `refusal` tells why
+
+
+STATUS = Machine(
+    "import",
+    {
+        ImportStatus.QUEUED: frozenset({ImportStatus.RUNNING, ImportStatus.FAILED}),
+        # Running again: its worker was killed and another took it over.
+        ImportStatus.RUNNING: frozenset({ImportStatus.RUNNING, ImportStatus.DONE, ImportStatus.FAILED}),
+        ImportStatus.DONE: frozenset(),
+        ImportStatus.FAILED: frozenset(),
+    },
+)
+
+
+class Import(Base):
+    """One run over one archive. Files are written batch by batch, so what was done before a kill stays done."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[Id]
+    circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"))
+    requested_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    format: Mapped[str]
+    status: Mapped[str]
+    # The uploaded archive; None where the command line reads a file of its own.
+    media_id: Mapped[UUID | None] = mapped_column(ForeignKey("media.id"))
+    # As the request gave them: kind, access, author_id, source, site.
+    options: Mapped[Json]
+    # Files in the archive, known once it has been looked through.
+    total: Mapped[int | None]
+    # Files so far by result: {"created": 12, "unchanged": 3, "updated": 0, "skipped": 1, "failed": 0}.
+    counts: Mapped[dict[str, int]] = mapped_column(JSONB, default=dict)
+    # What to look at, in reading order: [{"path", "line", "code", "data"}], the first thousand.
+    report: Mapped[list[Json]] = mapped_column(JSONB, default=list)
+    # Why the archive as a whole was refused, in both languages: {"zh", "en"}.
+    refusal: Mapped[Json | None]
+    # Who works on it has to say so again before this instant, or another may take it over.
+    leased_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        # One at a time in a circle: two over the same files would race for every row.
+        Index("uq_imports_open", "circle_id", unique=True, postgresql_where=text("status IN ('queued', 'running')")),
+        Index("ix_imports_circle", "circle_id", "created_at", "id"),
+        Index("ix_imports_due", "leased_until", postgresql_where=text("status IN ('queued', 'running')")),
+        CheckConstraint("format IN ('markdown')", name="format"),
+        CheckConstraint("status IN ('queued', 'running', 'done', 'failed')", name="status"),
+        CheckConstraint("(finished_at IS NOT NULL) = (status IN ('done', 'failed'))", name="finished"),
+    )
+
+
+class ImportedFile(Base):
+    """What a file was when it was last taken over, so that the next import can tell what changed, and where."""
+
+    __tablename__ = "imported_files"
+
+    circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"), primary_key=True)
+    import_key: Mapped[str] = mapped_column(primary_key=True)
+    post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id"), unique=True)
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), index=True)
+    # SHA-256 of all that the file said; the same again changes nothing.
+    source_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    # SHA-256 of title, line feed and body as written: where the post differs, somebody has edited it in the circle.
+    text_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    imported_at: Mapped[datetime]

@@ -1,0 +1,132 @@
+"""Access to tags, columns and imports. A tag is as visible as its circle; a column has a gate of its own."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, DateTime, Integer, Uuid, and_, bindparam, exists, func, literal, or_, select, true
+from sqlalchemy.orm import aliased
+
+from circle.archive.errors import ColumnLocked
+from circle.archive.models import Import
+from circle.circles.models import Tier
+from circle.kernel.caller import Caller
+from circle.kernel.db import Query, Row
+from circle.kernel.errors import NotFound
+from circle.kernel.uow import UnitOfWork
+from circle.memberships.models import Grant
+from circle.memberships.permissions import Permission
+from circle.memberships.policy import Standing, gated_standing, require_look, require_permission, standing_gate
+from circle.posts.filing import Column, Tag
+from circle.posts.models import AccessLevel
+
+# The least tier of a column; join it with `.outerjoin(ColumnTier, ColumnTier.id == Column.access_tier_id)`.
+ColumnTier = aliased(Tier, name="column_tier")
+
+column_gate = standing_gate(
+    "column_id", select(Column.circle_id).where(Column.id == bindparam("key", type_=Uuid())).scalar_subquery()
+)
+
+
+def opened() -> ColumnElement[bool]:
+    """Tell in SQL whether the reader may look into a column; run with `column_reading(standing)`.
+
+    A column has no date: whoever keeps reading what their paid term covered looks into every column of their tiers,
+    and finds those posts open in it.
+    """
+    rank = func.coalesce(ColumnTier.rank, 0)
+    paid_once = exists(
+        select(literal(1))
+        .select_from(Grant)
+        .join(Tier, Tier.id == Grant.tier_id)
+        .where(
+            Grant.membership_id == bindparam("reader_membership_id", type_=Uuid()),
+            Grant.revoked_at.is_(None),
+            Grant.starts_at <= bindparam("now", type_=DateTime(timezone=True)),
+            Tier.rank >= rank,
+        )
+        .correlate_except(Grant, Tier)
+    )
+    return or_(
+        bindparam("reads_everything", type_=true().type),
+        Column.access_level == AccessLevel.PREVIEW,
+        rank <= bindparam("reader_rank", type_=Integer()),
+        and_(bindparam("keeps_paid_term", type_=true().type), paid_once),
+    )
+
+
+def column_reading(standing: Standing) -> dict[str, Any]:
+    """Return the parameters of `opened()`."""
+    names = ("reader_membership_id", "reader_rank", "reads_everything", "keeps_paid_term")
+    reading = standing.reading()
+    return {**{name: reading[name] for name in names}, "now": standing.now}
+
+
+_COLUMN = Query(
+    lambda: (
+        select(opened().label("opened"), ColumnTier.name.label("required_tier"))
+        .outerjoin(ColumnTier, ColumnTier.id == Column.access_tier_id)
+        .where(Column.id == bindparam("column_id", type_=Uuid()), Column.archived_at.is_(None))
+    )
+)
+_CIRCLE_OF_COLUMN = Query(
+    lambda: select(Column.circle_id).where(
+        Column.id == bindparam("column_id", type_=Uuid()), Column.archived_at.is_(None)
+    )
+)
+
+
+def require_look_at_column(uow: UnitOfWork, caller: Caller | None, column_id: UUID) -> Standing:
+    """Return the standing of whoever may see that the column exists. Errors: NotFound, Banned."""
+    known = gated_standing(uow, caller, column_id)
+    if known is not None:
+        return require_look(uow, caller, known.circle_id)
+    row = uow.row(_CIRCLE_OF_COLUMN, column_id=column_id)
+    if row is None:
+        raise NotFound
+    return require_look(uow, caller, row["circle_id"])
+
+
+def require_column(uow: UnitOfWork, caller: Caller | None, column_id: UUID) -> Standing:
+    """Return the standing of whoever may look into the column. Errors: NotFound, Banned, ColumnLocked."""
+    standing = require_look_at_column(uow, caller, column_id)
+    row = _column_row(uow, standing, column_id)
+    if not row["opened"]:
+        raise ColumnLocked(required_tier=row["required_tier"])
+    return standing
+
+
+def _column_row(uow: UnitOfWork, standing: Standing, column_id: UUID) -> Row:
+    row = uow.row(_COLUMN, column_id=column_id, **column_reading(standing))
+    if row is None:
+        raise NotFound
+    return row
+
+
+def require_filed_column(uow: UnitOfWork, caller: Caller, column_id: UUID) -> tuple[Column, Standing]:
+    """Return a column, locked until the commit, for who files the archive. Errors: NotFound, MissingPermission."""
+    column = uow.session.get(Column, column_id)
+    if column is None or column.archived_at is not None:
+        raise NotFound
+    standing = require_permission(uow, caller, column.circle_id, Permission.FILE_ARCHIVE)
+    uow.session.refresh(column, with_for_update=True)
+    if column.archived_at is not None:
+        raise NotFound
+    return column, standing
+
+
+def require_tag(uow: UnitOfWork, caller: Caller, tag_id: UUID) -> Tag:
+    """Return a tag for who files the archive. Errors: NotFound, MissingPermission and the like."""
+    tag = uow.session.get(Tag, tag_id)
+    if tag is None:
+        raise NotFound
+    require_permission(uow, caller, tag.circle_id, Permission.FILE_ARCHIVE)
+    return tag
+
+
+def require_import(uow: UnitOfWork, caller: Caller, import_id: UUID) -> Import:
+    """Return an import for who may import. Errors: NotFound, MissingPermission and the like."""
+    found = uow.session.get(Import, import_id)
+    if found is None:
+        raise NotFound
+    require_permission(uow, caller, found.circle_id, Permission.IMPORT_EXPORT)
+    return found

@@ -1,0 +1,99 @@
+"""Imports of uploaded archives, done by a worker: fetch the ZIP, take it over, say what came of it."""
+
+from tempfile import NamedTemporaryFile
+from typing import IO
+
+from sqlalchemy import select
+
+from circle.archive.importing.faults import ArchiveRefused
+from circle.archive.importing.sources import open_source
+from circle.archive.models import Import
+from circle.archive.services.import_requests import LeaseLost, Running, refuse, take_up
+from circle.archive.services.importing import run_import
+from circle.kernel.errors import CircleError
+from circle.kernel.isolation import isolated
+from circle.kernel.text import Text
+from circle.kernel.uow import UnitOfWork, Units
+from circle.media.errors import StorageUnavailable
+from circle.media.models import Media, MediaStatus
+from circle.media.services.attachments import detach_from
+from circle.media.storage import Storage
+
+_REJECTED = Text("上传的文件没有通过检查。", "The upload was rejected.")
+_GONE = Text("上传的文件已不在。", "The upload is gone.")
+_BROKEN = Text("导入因内部错误中止，已写入的内容保留。", "An internal error ended it; what it had written stays.")
+
+
+def run_due_import(units: Units) -> int:
+    """Do one uploaded import that nobody works on; return whether there was one."""
+    with units.write() as uow:
+        due = _find_due(uow)
+        if due is None:
+            return 0
+        found, media = due
+        reason, running = None, None
+        if media.status != MediaStatus.READY:
+            reason = _REJECTED
+        else:
+            try:
+                running = take_up(uow, found.id)
+            except CircleError as refusal:
+                reason = refusal.reason or refusal.text
+        if reason is not None:
+            _refuse(uow, found, reason)
+    if running is not None:
+        _run(units, running, found, media)
+    return 1
+
+
+def _find_due(uow: UnitOfWork) -> tuple[Import, Media] | None:
+    due = (
+        select(Import, Media)
+        .join(Media, Media.id == Import.media_id)
+        .where(
+            Import.finished_at.is_(None),
+            Import.leased_until <= uow.now,
+            Media.status.not_in([str(MediaStatus.PENDING), str(MediaStatus.UPLOADED)]),
+        )
+        .order_by(Import.leased_until)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Import)
+    )
+    row = uow.session.execute(due).first()
+    return None if row is None else (row[0], row[1])
+
+
+def _run(units: Units, running: Running, found: Import, media: Media) -> None:
+    reason: Text | None = None
+    with isolated("import_poison", import_id=str(running.id)) as attempt:
+        try:
+            with NamedTemporaryFile(suffix=".zip") as file:
+                _download(units.use(Storage), media, file)
+                with open_source(file.name, media.filename) as source:
+                    run_import(units, running, source)
+        except ArchiveRefused as refused:
+            reason = refused.reason or refused.text
+        except (StorageUnavailable, LeaseLost):
+            # Not this archive's fault: its lease ends, and it is taken up again.
+            return
+    if attempt.error is not None:
+        reason = _BROKEN
+    with units.write() as uow:
+        if reason is not None:
+            _refuse(uow, found, reason)
+        else:
+            detach_from(uow, [running.id])
+
+
+def _refuse(uow: UnitOfWork, found: Import, reason: Text) -> None:
+    refuse(uow, found.id, reason)
+    detach_from(uow, [found.id])
+
+
+def _download(storage: Storage, media: Media, file: "IO[bytes]") -> None:
+    with storage.open(media.object_key or "") as chunks:
+        if chunks is None:
+            raise ArchiveRefused.because_of(*_GONE)
+        for chunk in chunks:
+            file.write(chunk)
+    file.flush()
