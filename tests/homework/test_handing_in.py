@@ -10,6 +10,8 @@ from tests.builders.homework import at
 from tests.client import World
 
 DAY = timedelta(days=1)
+NOBODY = "01890a5d-ac96-774b-bcce-b302099a8057"
+TWICE = [{"name": "b", "points": 1}, {"name": "b", "points": 2}]
 
 
 def test_each_hand_in_is_a_numbered_version_with_its_instant(world: World, clock: ManualClock) -> None:
@@ -261,21 +263,21 @@ def test_muted_members_may_still_do_their_homework(world: World, clock: ManualCl
         ({"late_policy": "penalty", "penalty_percent": 101}, {"penalty_percent": "out_of_range"}),
         ({"audience": {"kind": "tier"}}, {"audience.tier_id": "one_of"}),
         ({"audience": {"kind": "named", "user_ids": []}}, {"audience.user_ids": "bad_length"}),
-        ({"audience": {"kind": "all", "user_ids": ["01890a5d-ac96-774b-bcce-b302099a8057"]}}, {"audience.user_ids": "one_of"}),
+        ({"audience": {"kind": "all", "user_ids": [NOBODY]}}, {"audience.user_ids": "one_of"}),
         (
-            {"audience": {"kind": "named", "user_ids": ["01890a5d-ac96-774b-bcce-b302099a8057"]}},
+            {"audience": {"kind": "named", "user_ids": [NOBODY]}},
             {"audience.user_ids.0": "unknown_member"},
         ),
         (
-            {"audience": {"kind": "tier", "tier_id": "01890a5d-ac96-774b-bcce-b302099a8057"}},
+            {"audience": {"kind": "tier", "tier_id": NOBODY}},
             {"audience.tier_id": "unknown_tier"},
         ),
         ({"peer_review": {"reviewers": 2}}, {"rubric": "required"}),
         ({"rubric": [{"name": "论点", "levels": []}]}, {"rubric.0.levels": "bad_length"}),
-        ({"rubric": [{"name": "a", "levels": [{"name": "b", "points": 1}, {"name": "b", "points": 2}]}]}, {"rubric.0.levels.1.name": "doubled"}),
+        ({"rubric": [{"name": "a", "levels": TWICE}]}, {"rubric.0.levels.1.name": "doubled"}),
         ({"rubric": [{"name": "a", "levels": [{"name": "b", "points": 5}]}], "max_score": 9}, {"max_score": "one_of"}),
         ({"circle_id": "x"}, {"circle_id": "unknown_field"}),
-        ({"attachments": ["01890a5d-ac96-774b-bcce-b302099a8057"]}, {"attachments.0": "unknown_media"}),
+        ({"attachments": [NOBODY]}, {"attachments.0": "unknown_media"}),
     ],
 )  # fmt: skip
 def test_a_bad_assignment_is_refused(world: World, fields: dict[str, Any], wrong: dict[str, str], sql: Any) -> None:
@@ -303,7 +305,7 @@ def test_a_bad_body_is_refused(world: World, body: Any) -> None:
     [
         ({"due_at": "2026-02-01T00:00:00Z"}, {"due_at": "in_the_past"}),
         ({"due_at": "2026-03-05T00:00:00Z"}, {"due_at": "out_of_order"}),
-        ({"user_id": "01890a5d-ac96-774b-bcce-b302099a8057"}, {"user_id": "unknown_member"}),
+        ({"user_id": NOBODY}, {"user_id": "unknown_member"}),
     ],
 )
 def test_a_bad_extension_is_refused(world: World, sent: dict[str, Any], wrong: dict[str, str]) -> None:

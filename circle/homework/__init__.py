@@ -1,0 +1,1 @@
+"""Homework: assignments, hand-ins, reviews by teachers and peers, reminders, the gradebook."""

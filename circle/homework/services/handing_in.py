@@ -1,0 +1,121 @@
+"""Handing in: each time an immutable numbered version, with its instant and lateness."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import exists, select
+
+from circle.homework.errors import AlreadyPassed, NoAttemptsLeft, NothingChanged, TooLate
+from circle.homework.models import Assignment, Submission, Work, WorkState
+from circle.homework.policy import require_addressed
+from circle.homework.review_models import PeerTask
+from circle.homework.services.drafts import drop_draft
+from circle.homework.services.peers import ask_peers
+from circle.homework.services.works import lock_own_work
+from circle.kernel.caller import Caller
+from circle.kernel.errors import Invalid
+from circle.kernel.ids import new_id
+from circle.kernel.text import is_blank
+from circle.kernel.uow import UnitOfWork
+from circle.kernel.words import count_words
+from circle.media.models import Purpose
+from circle.media.services.attachments import attach
+
+_PASSED = frozenset({WorkState.PASSED, WorkState.EXCELLENT})
+
+
+def hand_in(
+    uow: UnitOfWork, caller: Caller, assignment_id: UUID, *, body: str = "", attachments: Sequence[UUID] = ()
+) -> Submission:
+    """Hand in the next version of one's work.
+
+    Errors: those of `require_addressed`, TooLate, NoAttemptsLeft, AlreadyPassed, NothingChanged, Invalid.
+    """
+    assignment = require_addressed(uow, caller, assignment_id).assignment
+    words = _require_content(assignment, body, attachments)
+    work = lock_own_work(uow, assignment, caller.user_id)
+    redo = assignment.redo_until_passed and work.state == WorkState.REDO
+    _require_attempt(uow, assignment, work, redo=redo)
+    _require_changed(uow, work, body, attachments)
+    late = _lateness(uow, assignment, work)
+    submission = Submission(
+        id=new_id(),
+        circle_id=assignment.circle_id,
+        assignment_id=assignment_id,
+        work_id=work.id,
+        author_id=caller.user_id,
+        number=work.attempts + 1,
+        body=body,
+        words=words,
+        due_at=assignment.due_of(work),
+        late_seconds=int(late.total_seconds()),
+        penalty_percent=assignment.penalty_for(late),
+        submitted_at=uow.now,
+    )
+    uow.session.add(submission)
+    uow.session.flush()
+    drop_draft(uow, assignment_id, caller.user_id)
+    if attachments:
+        attach(uow, caller, attachments, purpose=Purpose.SUBMISSION, to=submission.id)
+    _take_up(uow, assignment, work, submission)
+    return submission
+
+
+def _require_content(assignment: Assignment, body: str, attachments: Sequence[UUID]) -> int:
+    """Return how many words there are. Errors: Invalid for nothing at all, or too few words."""
+    if is_blank(body) and not attachments:
+        raise Invalid.field("body", "blank", "不能为空白。", "Must not be blank.")
+    words = count_words(body)
+    if words < assignment.min_words:
+        least = assignment.min_words
+        zh, en = f"至少 {least} 字，现有 {words} 字。", f"At least {least} words; these are {words}."
+        raise Invalid.field("body", "too_few_words", zh, en)
+    return words
+
+
+def _require_attempt(uow: UnitOfWork, assignment: Assignment, work: Work, *, redo: bool) -> None:
+    """A teacher who asks for another version opens one more attempt, whatever the limit and the cut-off."""
+    if redo:
+        return
+    closes_at = assignment.closes_for(work)
+    if closes_at is not None and closes_at <= uow.now:
+        raise TooLate
+    if assignment.redo_until_passed and work.state in _PASSED:
+        raise AlreadyPassed
+    if assignment.max_attempts is not None and work.attempts >= assignment.max_attempts:
+        raise NoAttemptsLeft
+
+
+def _require_changed(uow: UnitOfWork, work: Work, body: str, attachments: Sequence[UUID]) -> None:
+    """A doubled tap is no second version; new files always are one."""
+    if work.submission_id is not None and not attachments:
+        before = uow.session.get_one(Submission, work.submission_id)
+        if before.body == body:
+            raise NothingChanged
+
+
+def _lateness(uow: UnitOfWork, assignment: Assignment, work: Work) -> timedelta:
+    """Return how late this version is; one that a teacher asked for is as late as the first."""
+    due_at = assignment.due_of(work)
+    if work.state == WorkState.REDO:
+        first = select(Submission.late_seconds).where(Submission.work_id == work.id, Submission.number == 1)
+        return timedelta(seconds=uow.session.scalars(first).one())
+    return max(uow.now - due_at, timedelta()) if due_at is not None else timedelta()
+
+
+def _take_up(uow: UnitOfWork, assignment: Assignment, work: Work, submission: Submission) -> None:
+    """Let the new version wait for its reviewers: peers of a first one, where they review, else a teacher."""
+    work.attempts = submission.number
+    work.submission_id, work.submitted_at = submission.id, uow.now
+    work.state, work.score = WorkState.SUBMITTED, None
+    work.claimed_by = work.claimed_until = None
+    if assignment.peer_reviewers and submission.number == 1:
+        ask_peers(uow, assignment.id, work)
+    elif not (assignment.peer_reviewers and _peers_are_at_it(uow, work)):
+        work.waiting_since = uow.now
+
+
+def _peers_are_at_it(uow: UnitOfWork, work: Work) -> bool:
+    still_open = exists().where(PeerTask.work_id == work.id, PeerTask.done_at.is_(None), PeerTask.lapsed_at.is_(None))
+    return bool(uow.session.scalar(select(still_open)))
