@@ -51,7 +51,8 @@ def refund_invoice(
 
 
 def _require_payers_right(uow: UnitOfWork, invoice: Invoice, amount: int | None) -> None:
-    if invoice.status not in EARNING or not invoice.refundable:
+    # What is used at once, such as an answered question, goes back by its own rules and not by the window.
+    if invoice.status not in EARNING or not invoice.refundable or invoice.subscription_id is None:
         raise NotRefundable
     if invoice.refundable_until is None or invoice.refundable_until <= uow.now:
         raise RefundWindowOver

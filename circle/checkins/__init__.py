@@ -1,0 +1,1 @@
+"""Check-in camps: terms, days, streaks, rankings, certificates."""

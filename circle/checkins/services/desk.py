@@ -1,0 +1,240 @@
+"""The desk where a check-in is taken: who it is, by which rules, and which day it counts for.
+
+One statement reads the rules, the member's term and their figures and locks these figures until the commit, so that
+of a hundred check-ins of one member each sees what the one before left behind.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Date, DateTime, Select, Uuid, and_, bindparam, func, select, true
+
+from circle.accounts.models import User
+from circle.checkins.errors import (
+    BeforeJoining,
+    CampNotStarted,
+    CampOver,
+    NotInCamp,
+    TooLateToMakeUp,
+    TooLateToUpload,
+    WindowClosed,
+)
+from circle.checkins.figures import DayKind, Figures
+from circle.checkins.models import Camp, CampDay, CampMember, Standing
+from circle.checkins.policy import Required, find_camp, require_unlocked, seen_from
+from circle.checkins.windows import Hours, read_windows
+from circle.kernel.caller import Caller
+from circle.kernel.db import Query, Row
+from circle.kernel.errors import Invalid
+from circle.kernel.uow import UnitOfWork
+from circle.memberships.errors import Muted, TooNew
+from circle.memberships.models import Membership
+from circle.memberships.policy import require_member, require_open_circle, require_voice
+
+# What was written offline counts for its day if it arrives within this time.
+LATE_UPLOAD = timedelta(hours=48)
+# How far a client's clock may be ahead of ours.
+CLOCK_SKEW = timedelta(minutes=2)
+
+_NOT_READ = frozenset({"rules", "created_by", "planned_until", "calendar_guessed_from", "swept_at", "dates"})
+
+
+def _select_desk() -> Select[*tuple[Any, ...]]:
+    local_day = func.timezone(Camp.timezone, bindparam("now", type_=DateTime(timezone=True))).cast(Date)
+    planned = select(CampDay.day).where(CampDay.camp_id == Camp.id)
+    today = planned.where(CampDay.day == local_day).lateral("today")
+    following = planned.where(CampDay.day > local_day).order_by(CampDay.day).limit(1).lateral("following")
+    return (
+        select(
+            *(column for column in Camp.__table__.columns if column.key not in _NOT_READ),
+            Required.name.label("required_name"),
+            Required.rank.label("required_rank"),
+            CampMember.starts_on.label("term_starts_on"),
+            CampMember.ends_on.label("term_ends_on"),
+            CampMember.completion_days.label("term_completion_days"),
+            CampMember.joined_at,
+            CampMember.left_at,
+            *(column for column in Standing.__table__.columns if column.key not in {"camp_id", "user_id"}),
+            User.display_name,
+            User.avatar_media_id,
+            Membership.alias,
+            local_day.label("local_day"),
+            today.c.day.label("planned_today"),
+            following.c.day.label("planned_next"),
+        )
+        .select_from(Standing)
+        .join(CampMember, and_(CampMember.camp_id == Standing.camp_id, CampMember.user_id == Standing.user_id))
+        .join(Camp, Camp.id == Standing.camp_id)
+        .join(User, User.id == Standing.user_id)
+        .outerjoin(Membership, and_(Membership.circle_id == Camp.circle_id, Membership.user_id == Standing.user_id))
+        .outerjoin(Required, Required.id == Camp.access_tier_id)
+        .outerjoin(today, true())
+        .outerjoin(following, true())
+        .where(
+            Standing.camp_id == bindparam("camp_id", type_=Uuid()),
+            Standing.user_id == bindparam("user_id", type_=Uuid()),
+        )
+        .with_for_update(of=Standing, key_share=True)
+    )
+
+
+_DESK = Query(_select_desk)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Which camp day an entry is for, and how it counts if that day has none yet."""
+
+    day: date
+    kind: DayKind
+    late: bool
+    made_at: datetime
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A member before their camp; `speaks`: whether they may be heard by others now."""
+
+    row: Row
+    user_id: UUID
+    speaks: bool
+
+    @property
+    def camp_id(self) -> UUID:
+        found: UUID = self.row["id"]
+        return found
+
+    @property
+    def circle_id(self) -> UUID:
+        found: UUID = self.row["circle_id"]
+        return found
+
+    @property
+    def title(self) -> str:
+        return str(self.row["title"])
+
+    @cached_property
+    def hours(self) -> Hours:
+        return Hours(ZoneInfo(self.row["timezone"]), read_windows(self.row["windows"]))
+
+    @cached_property
+    def figures(self) -> Figures:
+        row = self.row
+        return Figures(
+            row["run"],
+            row["alive_until"],
+            row["longest"],
+            row["total"],
+            row["made_up"],
+            row["leave_taken"],
+            row["last_day"],
+        )
+
+    @property
+    def name(self) -> str:
+        return str(self.row["alias"] or self.row["display_name"])
+
+    def holds(self, day: date) -> bool:
+        """Tell whether a day lies in the member's own term."""
+        return bool(self.row["term_starts_on"] <= day <= self.row["term_ends_on"])
+
+    def counted(self, figures: Figures) -> int:
+        """Return the days that count towards completion."""
+        return figures.total - (0 if self.row["makeups_count"] else figures.made_up)
+
+    def completes(self, figures: Figures) -> bool:
+        return self.counted(figures) >= int(self.row["term_completion_days"])
+
+
+def require_desk(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> Desk:
+    """Return a member who may check in, their figures locked.
+
+    Errors: NotFound, those of `require_member`, CircleClosed, CampLocked, NotInCamp.
+    """
+    row = uow.row(_DESK, camp_id=camp_id, user_id=caller.user_id, now=uow.now)
+    if row is None or row["left_at"] is not None:
+        require_unlocked(find_camp(uow, caller, camp_id))
+        raise NotInCamp
+    try:
+        circle, speaks = require_voice(uow, caller, row["circle_id"]), True
+    except (Muted, TooNew):
+        # They keep their streak; what they write is shown to teachers alone.
+        circle, speaks = require_member(uow, caller, row["circle_id"]), False
+        require_open_circle(circle)
+    require_unlocked(seen_from(circle, row))
+    return Desk(row, caller.user_id, speaks)
+
+
+def find_day(desk: Desk, now: datetime, *, day: date | None, made_at: datetime | None) -> date:
+    """Return the day that an entry is about, whether or not it may count.
+
+    Errors: Invalid, TooLateToUpload, WindowClosed.
+    """
+    today = desk.hours.today(now)
+    if made_at is not None:
+        _require_plausible(made_at, now)
+        found = desk.hours.open_day(made_at)
+        if found is None:
+            raise WindowClosed(opens_at=_instant(desk.hours.opens_after(now)))
+        if day is not None and day != found:
+            zh, en = f"made_at 是 {found} 写的。", f"made_at lies on {found}."
+            raise Invalid.field("day", "wrong_day", zh, en)
+        return found
+    if day is not None and day > today:
+        zh, en = (
+            f"营地今天是 {today}，不能为以后的日子打卡。",
+            f"It is {today} in the camp; later days can't be done yet.",
+        )
+        raise Invalid.field("day", "future_day", zh, en)
+    return day or today
+
+
+def place(desk: Desk, now: datetime, day: date, *, made_at: datetime | None) -> Placed:
+    """Return how a first entry for `day` counts, if it may.
+
+    Errors: CampNotStarted, CampOver, BeforeJoining, WindowClosed, TooLateToMakeUp, Invalid.
+    """
+    open_day = desk.hours.open_day(now)
+    today = open_day or desk.hours.today(now)
+    _require_in_term(desk, day, today, explicit=made_at is not None or day != today)
+    if made_at is not None:
+        if made_at + CLOCK_SKEW < desk.row["joined_at"]:
+            raise BeforeJoining
+        return Placed(day, DayKind.DONE, late=day != open_day, made_at=made_at)
+    if day == today:
+        if open_day is None:
+            raise WindowClosed(opens_at=_instant(desk.hours.opens_after(now)))
+        return Placed(day, DayKind.DONE, late=False, made_at=now)
+    within = int(desk.row["makeup_within_days"])
+    if (today - day).days > within:
+        raise TooLateToMakeUp(days=within)
+    return Placed(day, DayKind.MADE_UP, late=False, made_at=now)
+
+
+def _require_in_term(desk: Desk, day: date, today: date, *, explicit: bool) -> None:
+    if desk.holds(day):
+        return
+    if day > desk.row["term_ends_on"]:
+        raise CampOver
+    if explicit and day < desk.row["starts_on"]:
+        raise Invalid.field("day", "before_camp", "这一天在打卡营开始之前。", "This day is before the camp.")
+    if day < today:
+        raise BeforeJoining
+    raise CampNotStarted(starts_on=desk.row["term_starts_on"].isoformat())
+
+
+def _require_plausible(made_at: datetime, now: datetime) -> None:
+    if made_at > now + CLOCK_SKEW:
+        raise Invalid.field(
+            "made_at", "implausible_clock", "时间在未来，请检查手机时钟。", "This is in the future; check the clock."
+        )
+    if now - made_at > LATE_UPLOAD:
+        raise TooLateToUpload(hours=int(LATE_UPLOAD.total_seconds() // 3600))
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes").replace("+00:00", "Z")

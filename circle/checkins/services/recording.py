@@ -1,0 +1,168 @@
+"""Writing what a check-in changes: entry, day row and figures in one statement."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, Text, Uuid, bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from circle.checkins.entry_models import CheckIn
+from circle.checkins.figures import DayKind, Figures, derive, extend, may_extend
+from circle.checkins.models import CampDay, CheckInDay, Standing
+from circle.checkins.schedule import PlannedDay
+from circle.checkins.services.desk import Desk, Placed
+from circle.kernel.db import Query
+from circle.kernel.uow import UnitOfWork
+
+_INSTANT = DateTime(timezone=True)
+
+
+def _new(name: str, kind: Any) -> Any:
+    return bindparam(f"new_{name}", type_=kind)
+
+
+def _keep_day() -> Any:
+    """Insert a day row, or let the one that is there get better: leave, then made up, then done."""
+    fresh = insert(CheckInDay).values(
+        camp_id=_new("camp_id", Uuid()),
+        user_id=_new("user_id", Uuid()),
+        day=_new("day", Date()),
+        kind=_new("kind", Text()),
+        late=_new("late", Boolean()),
+        recorded_at=_new("now", _INSTANT),
+    )
+    better = {name: fresh.excluded[name] for name in ("kind", "late", "recorded_at")}
+    return fresh.on_conflict_do_update(index_elements=["camp_id", "user_id", "day"], set_=better)
+
+
+def _add_entry() -> Any:
+    return insert(CheckIn).values(
+        id=_new("id", Uuid()),
+        camp_id=_new("camp_id", Uuid()),
+        user_id=_new("user_id", Uuid()),
+        day=_new("day", Date()),
+        body=_new("body", Text()),
+        number=_new("number", Numeric(12, 3)),
+        attached=_new("attached", Integer()),
+        level=_new("level", Integer()),
+        on_feed=_new("on_feed", Boolean()),
+        made_at=_new("made_at", _INSTANT),
+        created_at=_new("now", _INSTANT),
+        version=1,
+        like_count=0,
+        comment_count=0,
+    )
+
+
+def _keep_figures() -> Any:
+    return (
+        update(Standing)
+        .where(Standing.camp_id == _new("camp_id", Uuid()), Standing.user_id == _new("user_id", Uuid()))
+        .values(
+            streak=_new("streak", Integer()),
+            run=_new("run", Integer()),
+            alive_until=_new("alive_until", Date()),
+            longest=_new("longest", Integer()),
+            total=_new("total", Integer()),
+            made_up=_new("made_up", Integer()),
+            leave_taken=_new("leave_taken", Integer()),
+            last_day=_new("last_day", Date()),
+        )
+        .returning(Standing.user_id)
+    )
+
+
+_RECORD = Query(lambda: _keep_figures().add_cte(_keep_day().cte("kept"), _add_entry().cte("entry")))
+_KEEP_DAY = Query(lambda: _keep_figures().add_cte(_keep_day().cte("kept")))
+_KEEP_FIGURES = Query(_keep_figures)
+
+
+def record_entry(
+    uow: UnitOfWork,
+    desk: Desk,
+    placed: Placed,
+    figures: Figures,
+    *,
+    check_in_id: UUID,
+    body: str,
+    number: Decimal | None,
+    attached: int,
+    on_feed: bool,
+) -> None:
+    """Write a day's first entry, its day row and the figures that follow from it."""
+    uow.rows(
+        _RECORD,
+        **_day(uow, desk, placed),
+        **_figures(uow, desk, figures),
+        new_id=check_in_id,
+        new_body=body,
+        new_number=number,
+        new_attached=attached,
+        new_level=figures.total if desk.row["levels"] else None,
+        new_on_feed=on_feed,
+        new_made_at=placed.made_at,
+    )
+
+
+def keep_day(uow: UnitOfWork, desk: Desk, placed: Placed, figures: Figures) -> None:
+    """Write a day row without an entry, and the figures that follow from it."""
+    uow.rows(_KEEP_DAY, **_day(uow, desk, placed), **_figures(uow, desk, figures))
+
+
+def _day(uow: UnitOfWork, desk: Desk, placed: Placed) -> dict[str, Any]:
+    return {
+        "new_camp_id": desk.camp_id,
+        "new_user_id": desk.user_id,
+        "new_day": placed.day,
+        "new_kind": placed.kind.value,
+        "new_late": placed.late,
+        "new_now": uow.now,
+    }
+
+
+def _figures(uow: UnitOfWork, desk: Desk, figures: Figures) -> dict[str, Any]:
+    return {
+        "new_streak": figures.streak(desk.hours.today(uow.now)),
+        "new_run": figures.run,
+        "new_alive_until": figures.alive_until,
+        "new_longest": figures.longest,
+        "new_total": figures.total,
+        "new_made_up": figures.made_up,
+        "new_leave_taken": figures.leave_taken,
+        "new_last_day": figures.last_day,
+    }
+
+
+def figures_with(uow: UnitOfWork, desk: Desk, placed: Placed) -> Figures:
+    """Return the member's figures with one more day: at the end of the row from the last ones, else from all days."""
+    is_today = placed.day == desk.row["planned_today"]
+    if is_today and placed.kind == DayKind.DONE and may_extend(desk.figures, desk.row["times"], placed.day):
+        following = desk.row["planned_next"]
+        return extend(desk.figures, placed.day, following if following and desk.holds(following) else None)
+    planned, kept = read_days(uow, desk)
+    return derive(planned, desk.row["times"], {**kept, placed.day: placed.kind})
+
+
+def figures_of(uow: UnitOfWork, desk: Desk) -> Figures:
+    """Return the member's figures from all day rows, as they are now."""
+    planned, kept = read_days(uow, desk)
+    return derive(planned, desk.row["times"], kept)
+
+
+def keep_figures(uow: UnitOfWork, desk: Desk, figures: Figures) -> None:
+    fields = _figures(uow, desk, figures)
+    uow.rows(_KEEP_FIGURES, new_camp_id=desk.camp_id, new_user_id=desk.user_id, **fields)
+
+
+def read_days(uow: UnitOfWork, desk: Desk) -> tuple[Sequence[PlannedDay], dict[date, DayKind]]:
+    """Return the planned days of the member's term, and the rows they have."""
+    term = CampDay.day.between(desk.row["term_starts_on"], desk.row["term_ends_on"])
+    planned = select(CampDay.day, CampDay.period).where(CampDay.camp_id == desk.camp_id, term).order_by(CampDay.day)
+    kept = select(CheckInDay.day, CheckInDay.kind).where(
+        CheckInDay.camp_id == desk.camp_id, CheckInDay.user_id == desk.user_id
+    )
+    days = [PlannedDay(day, period) for day, period in uow.session.execute(planned)]
+    return days, {day: DayKind(kind) for day, kind in uow.session.execute(kept)}
