@@ -1,8 +1,6 @@
 """The checkout's page: whoever holds its address sees what is to be paid and, in the sandbox, pays or declines."""
 
-import hmac
 from datetime import datetime
-from hashlib import sha256
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,10 +14,10 @@ from circle.billing.services.checkouts import read_checkout_token
 from circle.kernel.clock import local_day
 from circle.kernel.db import Json
 from circle.kernel.errors import CircleError
-from circle.kernel.ids import new_secret
 from circle.kernel.money import Money
 from circle.kernel.text import Text
 from circle.web.answers import language
+from circle.web.forms import FormGuard, require_our_form
 from circle.web.limits import Limit
 from circle.web.pages import page
 from circle.web.system import system
@@ -41,7 +39,6 @@ _SAYS = {
     "processing": Text("付款正在处理，请稍后刷新。", "The payment is being processed; look again in a moment."),
     "failed": Text("付款没有成功，可以再试一次。", "The payment did not go through; you can try again."),
 }
-_COOKIE = "circle_checkout"
 _LIMIT = Limit("checkout_page", "60/minute", "ip")
 
 
@@ -58,8 +55,7 @@ def checkout_blueprint() -> Blueprint:
         at = system()
         at.limiter.hit(_LIMIT, request.remote_addr or "")
         checkout_id = _checkout_id(token)
-        if not _is_from_our_form(token):
-            abort(403)
+        require_our_form(token)
         try:
             steps.pay_on_page(at.units, checkout_id, approve=request.form.get("decision") == "pay")
         except CircleError as refusal:
@@ -79,7 +75,7 @@ def _checkout_id(token: str) -> UUID:
 def _show(token: str, checkout_id: UUID, *, refusal: CircleError | None = None) -> Response:
     with system().units.read() as uow:
         checkout = queries.checkout(uow, checkout_id)
-    secret = request.cookies.get(_COOKIE) or new_secret()
+    guard = FormGuard(token)
     response = page(
         "checkout.html",
         _SAYS,
@@ -88,14 +84,11 @@ def _show(token: str, checkout_id: UUID, *, refusal: CircleError | None = None) 
         amount=Money(checkout["amount"]["amount"], checkout["amount"]["currency"]),
         period=_period_of(checkout),
         expires_at=checkout["expires_at"].astimezone(ZoneInfo(checkout["timezone"])),
-        csrf=_proof(secret, token),
+        csrf=guard.proof,
         refusal=refusal.say(language()) if refusal else None,
     )
     response.status_code = refusal.status if refusal else 200
-    response.set_cookie(
-        _COOKIE, secret, httponly=True, samesite="Strict", secure=system().settings.secure, path="/checkout"
-    )
-    return response
+    return guard.protect(response)
 
 
 def _state_of(checkout: Json) -> str:
@@ -116,14 +109,3 @@ def _period_of(checkout: Json) -> tuple[str, str | None] | None:
         return None
     zone = ZoneInfo(checkout["timezone"])
     return local_day(start, zone).isoformat(), local_day(end, zone).isoformat() if end else None
-
-
-def _is_from_our_form(token: str) -> bool:
-    """Whether the form was shown to this browser: another site knows neither the cookie nor what follows from it."""
-    secret = request.cookies.get(_COOKIE, "")
-    given = request.form.get("csrf", "").encode()
-    return bool(secret) and hmac.compare_digest(_proof(secret, token).encode(), given)
-
-
-def _proof(secret: str, token: str) -> str:
-    return hmac.new(system().settings.secret_key.encode(), f"{secret}\0{token}".encode(), sha256).hexdigest()

@@ -1,6 +1,5 @@
 """Shapes of entries, of what is said about them, and of certificates."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from decimal import Decimal
 
-from circle.checkins.words import count_words
 from circle.kernel.db import Json
 from circle.kernel.errors import FieldError, Invalid
 from circle.kernel.text import Text, is_blank
+from circle.kernel.words import count_words
 from circle.media.models import MediaKind
 
 _MEDIA = {

@@ -2,9 +2,9 @@
 
 from circle.cli.root import circle
 
-from circle.cli import care, database, documents, imports, running  # isort: skip # they register their commands
+from circle.cli import camps, care, database, demo, documents, imports, running  # isort: skip # they register their commands
 
-__all__ = ["care", "circle", "database", "documents", "imports", "main", "running"]
+__all__ = ["camps", "care", "circle", "database", "demo", "documents", "imports", "main", "running"]
 
 
 def main() -> None:

@@ -173,7 +173,7 @@ NOTICES: Mapping[Kind, Notice] = {
     ),
     Kind.HOMEWORK_OVERDUE: Notice(
         Text("作业“{title}”已过截止时间", "'{title}' was due"),
-        Text("截止时间是 {due}，“{circle}”没有收到你的作业。", "It was due {due}; nothing of yours came in at {circle}."),
+        Text("截止时间是 {due}，“{circle}”还没有收到。", "It was due {due}; {circle} got nothing from you."),
         email=True,
     ),
     Kind.HOMEWORK_REVIEWED: Notice(

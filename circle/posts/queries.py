@@ -39,7 +39,8 @@ from circle.memberships.permissions import Permission
 from circle.memberships.policy import Standing, require_look, require_permission
 from circle.posts import policy
 from circle.posts.cards import card_of, post_card, select_cards, select_page
-from circle.posts.filing import ColumnItem, PostTag, Tag
+from circle.posts.column_policy import ColumnTier, opened
+from circle.posts.filing import Column, ColumnItem, PostTag, Tag
 from circle.posts.models import Kind, Post, PostRevision, PostStatus
 from circle.posts.policy import SeenPost, hides_asker
 from circle.posts.question_queries import checkout_of
@@ -77,6 +78,16 @@ def _in_subtree() -> ColumnElement[bool]:
     return Post.id.in_(select(PostTag.post_id).where(PostTag.tag_id.in_(subtree)))
 
 
+def _in_opened_column() -> Any:
+    """Posts of a column that the reader may look into; a locked column is an empty list."""
+    return (
+        select(ColumnItem.post_id)
+        .join(Column, Column.id == ColumnItem.column_id)
+        .outerjoin(ColumnTier, ColumnTier.id == Column.access_tier_id)
+        .where(Column.id == _param("column", Uuid()), Column.archived_at.is_(None), opened())
+    )
+
+
 def _by_author() -> ColumnElement[bool]:
     """Posts of an author whom the reader may know to be it."""
     known = or_(not_(Post.anonymous), policy.is_own(), _param("knows_askers", Boolean()))
@@ -86,7 +97,7 @@ def _by_author() -> ColumnElement[bool]:
 _FILTERS: Mapping[str, Any] = {
     "author": _by_author,
     "tag": _in_subtree,
-    "column": lambda: Post.id.in_(select(ColumnItem.post_id).where(ColumnItem.column_id == _param("column", Uuid()))),
+    "column": lambda: Post.id.in_(_in_opened_column()),
     "since": lambda: Post.published_at >= _param("since", DateTime(timezone=True)),
     "digest": lambda: Post.digest_at.is_not(None),
     "no_digest": lambda: Post.digest_at.is_(None),
@@ -179,6 +190,7 @@ def feed(
         query,
         circle_id=circle_id,
         knows_askers=standing.role == Role.OWNER,
+        now=uow.now,
         **given,
         **after,
         **policy.reading(standing),

@@ -176,7 +176,9 @@ def test_a_locked_column_tells_its_name_intro_and_count_only(world: World) -> No
     assert "只给学员" not in str(locked)
     refused = reader.api.get(f"{column.path}/items")
     assert (refused.status, refused.code, refused.json["data"]) == (403, "column_locked", {"required_tier": "学员"})
+    assert reader.api.get(f"{circle.path}/posts?column={column.id}").ok()["items"] == []
     assert titles(_shown(student.api, column)) == ["只给学员"]
+    assert len(student.api.get(f"{circle.path}/posts?column={column.id}").ok()["items"]) == 1
     assert _shown(world.member(circle, role="admin").api, column)["locked"] is False
 
 
