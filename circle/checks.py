@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import psycopg
-from alembic.script import ScriptDirectory
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis import Redis
 from redis.exceptions import RedisError
@@ -13,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from circle import jobs, subscribers
-from circle.database import alembic_config
+from circle.database import newest_revision
 from circle.jobs import JobLog
 from circle.kernel.checks import Check
 from circle.kernel.errors import Unavailable
@@ -55,7 +54,7 @@ def database_is_new_enough(units: Units) -> str | None:
 
 
 def database_is_migrated(units: Units) -> str | None:
-    newest = ScriptDirectory.from_config(alembic_config("")).get_current_head()
+    newest = newest_revision()
     with units.read() as uow:
         known = uow.session.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
         present = uow.session.scalar(text("SELECT version_num FROM alembic_version")) if known else None

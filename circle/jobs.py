@@ -5,7 +5,6 @@ Rows in PostgreSQL say what is to do; what is kept here, in Redis, only counts r
 
 import importlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import structlog
@@ -14,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from circle.kernel.clock import unix_seconds
+from circle.kernel.schedule import Scheduled
 from circle.kernel.uow import Units
 
 log = structlog.get_logger(__name__)
@@ -27,15 +27,6 @@ class Job(Protocol):
     name: str
 
     def run(self, units: Units) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """A row of the clock's table: the job is rung every so many seconds, whatever else rings it."""
-
-    job: str
-    seconds: int
-    what_for: str
 
 
 def load_job(name: str) -> Job:

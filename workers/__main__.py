@@ -5,6 +5,7 @@ worker of that queue alone and forks again for each job. A child that ends is st
 all, after the jobs at work if they end soon.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -149,6 +150,8 @@ def main() -> int:
         sys.stderr.write(f"workers: {error}\n")
         return 2
     install(create_app(settings))
+    gc.collect()
+    gc.freeze()  # what lives now lives on in every child: collecting it would only copy shared pages
     # Imported here, each job's process has its code at once.
     for row in jobs.load_schedule():
         jobs.load_job(row.job)

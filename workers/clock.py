@@ -12,9 +12,9 @@ import structlog
 from redis import Redis
 
 from circle.config import SettingError, Settings
-from circle.jobs import Scheduled
 from circle.kernel.clock import elapsed
 from circle.kernel.queue import Doorbell, RqDoorbell
+from circle.kernel.schedule import Scheduled
 from circle.web.log import configure_logging
 from workers.schedule import SCHEDULE
 

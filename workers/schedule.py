@@ -1,6 +1,6 @@
 """The clock's table. Every row is a sweep for due work, so running one twice, late or not at all is harmless."""
 
-from circle.jobs import Scheduled
+from circle.kernel.schedule import Scheduled
 
 SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("outbox.relay", 5, "Messages whose ring was lost, whose retry is due or whose quiet hours are over."),

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Integer, Select, Uuid, any_, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from circle.archive.policy import ColumnTier, column_reading, opened, require_column, require_look_at_column
+from circle.archive.policy import require_column, require_look_at_column
 from circle.circles.queries import cover_url
 from circle.kernel.caller import Caller
 from circle.kernel.cursor import DEFAULT_LIMIT, Keyset
@@ -15,6 +15,7 @@ from circle.kernel.db import Json, Query, Row
 from circle.kernel.errors import NotFound
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.policy import Standing, require_look
+from circle.posts.column_policy import ColumnTier, column_reading, opened
 from circle.posts.filing import Column, ColumnItem, ColumnSection
 from circle.posts.models import Post
 from circle.posts.policy import IS_PUBLISHED

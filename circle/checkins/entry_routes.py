@@ -80,7 +80,9 @@ def remove_check_in_comment(uow: UnitOfWork, caller: Caller, comment_id: UUID) -
     discussion.remove_comment(uow, caller, comment_id)
 
 
-@routes.put("/check-ins/<uuid:check_in_id>/note", body=entry_schemas.CheckInNoteIn, status=204, errors=(MissingPermission,))
+@routes.put(
+    "/check-ins/<uuid:check_in_id>/note", body=entry_schemas.CheckInNoteIn, status=204, errors=(MissingPermission,)
+)
 def put_note(uow: UnitOfWork, caller: Caller, check_in_id: UUID, body: Json) -> None:
     """Write the teacher's note on an entry."""
     discussion.put_note(uow, caller, check_in_id, body=body["body"])

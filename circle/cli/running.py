@@ -1,5 +1,6 @@
 """Running an installation: `circle web`, `circle release`, `circle up`."""
 
+import gc
 import importlib
 import os
 import sys
@@ -33,6 +34,8 @@ def web() -> None:
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
         # Built once here, shared by the processes that are forked: they start at once and cost less memory.
         load_app()
+        gc.collect()
+        gc.freeze()  # what lives now lives on: collecting it would only copy shared pages
         from granian import Granian
         from granian.constants import Interfaces
         from granian.log import LogLevels

@@ -6,6 +6,7 @@ write the same objects. A withdrawn certificate comes to the worker once more, t
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
@@ -14,7 +15,6 @@ from sqlalchemy import select, update
 from circle.checkins.entry_models import Certificate
 from circle.checkins.errors import CertificateNotReady, CertificateRevoked
 from circle.checkins.events import CertificateWithdrawn
-from circle.checkins.printing import Press, Print, press_for
 from circle.checkins.services.completing import RENDER
 from circle.config import Settings
 from circle.kernel import audit
@@ -27,6 +27,9 @@ from circle.media.names import disposition
 from circle.media.storage import Storage
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import require_permission
+
+if TYPE_CHECKING:
+    from circle.checkins.printing import Press, Print
 
 log = structlog.get_logger(__name__)
 
@@ -108,6 +111,8 @@ def _withdraw(uow: UnitOfWork, certificate: Certificate, reason: str) -> None:
 
 def render_due(units: Units) -> int:
     """Print a batch of certificates, and delete what withdrawn ones left; return how many were taken."""
+    from circle.checkins.printing import press_for  # noqa: PLC0415 - 20 MB that nothing else needs
+
     with units.write() as uow:
         taken = _claim(uow)
     valid = [one for one in taken if one.revoked_at is None]
@@ -130,8 +135,10 @@ def _claim(uow: UnitOfWork) -> Sequence[Certificate]:
     return taken
 
 
-def _print_of(certificate: Certificate, settings: Settings) -> Print:
-    return Print(
+def _print_of(certificate: Certificate, settings: Settings) -> "Print":
+    from circle.checkins import printing  # noqa: PLC0415 - as above
+
+    return printing.Print(
         holder=certificate.holder,
         camp=certificate.camp_title,
         circle=certificate.circle_name,
@@ -144,7 +151,7 @@ def _print_of(certificate: Certificate, settings: Settings) -> Print:
     )
 
 
-def _render(units: Units, press: Press, certificate: Certificate, what: Print) -> None:
+def _render(units: Units, press: "Press", certificate: Certificate, what: "Print") -> None:
     storage, away = units.use(Storage), False
     with isolated("certificate_poison", certificate_id=str(certificate.id)) as attempt:
         try:

@@ -2,8 +2,9 @@
 
 from datetime import date, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm.attributes import set_committed_value
 
 from circle.checkins.models import Camp, CampDay
 from circle.checkins.schedule import first_unknown, holidays_known_until, planned_days
@@ -22,16 +23,33 @@ def plan_through(uow: UnitOfWork, camp: Camp, last: date) -> None:
     if planned:
         rows = [{"camp_id": camp.id, "day": one.day, "period": one.period} for one in planned]
         uow.session.execute(insert(CampDay).values(rows).on_conflict_do_nothing())
-    camp.planned_until = last
-    camp.calendar_guessed_from = camp.calendar_guessed_from or first_unknown(camp.schedule, planned)
+    _note_plan(uow, camp, last, camp.calendar_guessed_from or first_unknown(camp.schedule, planned))
+
+
+def _note_plan(uow: UnitOfWork, camp: Camp, last: date | None, guessed_from: date | None) -> None:
+    """Keep how far the days are planned: no change of the rules, so the version stays and joiners don't collide."""
+    uow.session.flush()
+    kept = uow.session.execute(
+        update(Camp)
+        .where(Camp.id == camp.id)
+        .values(
+            planned_until=last if last is None else func.greatest(Camp.planned_until, last),
+            calendar_guessed_from=guessed_from,
+        )
+        .returning(Camp.planned_until)
+        .execution_options(synchronize_session=False)
+    ).scalar_one()
+    set_committed_value(camp, "planned_until", kept)
+    set_committed_value(camp, "calendar_guessed_from", guessed_from)
 
 
 def plan_again(uow: UnitOfWork, camp: Camp, *, since: date) -> None:
     """Write down anew the days from `since` on."""
     uow.session.execute(delete(CampDay).where(CampDay.camp_id == camp.id, CampDay.day >= since))
     last = camp.planned_until
-    camp.planned_until = since - _DAY if since > camp.starts_on else None
-    camp.calendar_guessed_from = None
+    _note_plan(uow, camp, None, None)
+    if since > camp.starts_on:
+        set_committed_value(camp, "planned_until", since - _DAY)
     if last is not None:
         plan_through(uow, camp, last)
 
