@@ -127,7 +127,10 @@ NOTICES: Mapping[Kind, Notice] = {
     ),
     Kind.CAMP_AT_RISK: Notice(
         Text("“{camp}”在等你回来", "{camp} is waiting for you"),
-        Text("最近三天你有两天没有打卡，可以用补卡补上。", "You missed two of the last three days; a make-up card can repair them."),
+        Text(
+            "最近三天你有两天没有打卡，可以用补卡补上。",
+            "You missed two of the last three days; a make-up card can repair them.",
+        ),
         email=True,
     ),
     Kind.CAMP_NUDGE: Notice(

@@ -10,6 +10,7 @@ from limits.strategies import MovingWindowRateLimiter, RateLimiter, SlidingWindo
 
 from circle.kernel.clock import elapsed, unix_seconds
 from circle.kernel.errors import TooManyRequests
+from circle.kernel.ids import digest
 from circle.kernel.uow import forbid_inside_unit_of_work
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,7 @@ class Limiter:
         forbid_inside_unit_of_work()
         if self._factor is None:
             return None
+        identity = digest(identity).hex()[:32]  # an e-mail address is nothing to leave lying in Redis
         item = parse(limit.rate)
         item = type(item)(item.amount * self._factor, item.multiples)
         if elapsed() >= self._local_until:

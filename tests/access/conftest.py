@@ -21,3 +21,10 @@ def scene(shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell]
         transaction = connection.begin()
         yield Scene.build(app, connections, connection, clock)
         transaction.rollback()
+
+
+@pytest.fixture(autouse=True)
+def _on_stage(request: pytest.FixtureRequest) -> None:
+    """Have the application work on the scene, whatever test ran before."""
+    if "scene" in request.fixturenames:
+        request.getfixturevalue("scene").enter()

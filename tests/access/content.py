@@ -228,7 +228,11 @@ def _import(make: Maker) -> dict[str, str]:
     first = make.world.uploaded(make.by("owner"), archive, **about)
     archives = {role: str(make.world.uploaded(make.by(role), archive, **about)) for role in ("owner", "partner")}
     make.world.process_media()
-    asked = make.by("owner").api.post(f"{make.cast.open.path}/imports", {"format": "markdown", "media_id": str(first)}).ok(202)
+    asked = (
+        make.by("owner")
+        .api.post(f"{make.cast.open.path}/imports", {"format": "markdown", "media_id": str(first)})
+        .ok(202)
+    )
     load_job("archive.run_imports").run(make.world.units)
     make.things[""]["import_id"] = asked["id"]
     return archives

@@ -17,7 +17,7 @@ from structlog._config import BoundLoggerLazyProxy
 from circle.kernel.db import Base, Query
 from circle.web.log import configure_logging
 from tests.access.requests import request_of
-from tests.access.rows import Row, read_matrix
+from tests.access.rows import read_matrix
 from tests.access.scene import Scene, leaks
 from tests.access.secrets import Secret
 
@@ -34,7 +34,7 @@ _MORE = (
     "/v1/me/notifications?limit=100",
     "/v1/me/circles?status=removed",
 )
-_PUBLIC_PAGES = ("/", "/docs", "/docs/problems", "/v1/openapi.json", "/healthz", "/metrics", "/account")
+_PAGES = ("/", "/docs", "/docs/problems", "/v1/openapi.json", "/healthz", "/metrics", "/account")
 
 
 @dataclass(frozen=True)
@@ -46,29 +46,25 @@ class Finding:
     what: str
 
 
-def crawl(scene: Scene, roles: Collection[str], secrets: Collection[Secret]) -> list[Finding]:
-    """Every reading route before every target as each role, with further filters; and the pages for everybody."""
-    found = []
-    for role in roles:
-        for where, ask in _readings(scene, role):
-            found += [Finding(role, where, what) for what in leaks(ask(), secrets)]
-    for page in _PUBLIC_PAGES:
-        found += [Finding("anonymous", page, what) for what in leaks(scene.ask("anonymous", "GET", page), secrets)]
+def crawl(scene: Scene, role: str, secrets: Collection[Secret]) -> list[Finding]:
+    """Every reading route before every target, and what `browse` looks at."""
+    found = browse(scene, role, secrets)
+    for row in read_matrix().values():
+        if row.method == "GET":
+            sent = request_of(scene, row, role)
+            reply = scene.ask(role, sent.method, sent.path, **sent.arguments)
+            found += [Finding(role, row.key, what) for what in leaks(reply, secrets)]
     return found
 
 
-def _readings(scene: Scene, role: str) -> Iterator[tuple[str, Callable[[], Any]]]:
-    for row in read_matrix().values():
-        if row.method == "GET":
-            yield row.key, _reading(scene, row, role)
-    for pattern in _MORE:
-        path = pattern.format_map({name: str(value) for name, value in scene.things(None).items()})
-        yield pattern, lambda path=path: scene.ask(role, "GET", path)
-
-
-def _reading(scene: Scene, row: Row, role: str) -> Callable[[], Any]:
-    sent = request_of(scene, row, role)
-    return lambda: scene.ask(role, sent.method, sent.path, **sent.arguments)
+def browse(scene: Scene, role: str, secrets: Collection[Secret]) -> list[Finding]:
+    """Lists by further filters, and the pages for everybody."""
+    found = []
+    things = {name: str(value) for name, value in scene.things(None).items()}
+    for pattern in (*_MORE, *_PAGES):
+        reply = scene.ask(role, "GET", pattern.format_map(things))
+        found += [Finding(role, pattern, what) for what in leaks(reply, secrets)]
+    return found
 
 
 def kept_in(scene: Scene, secrets: Collection[Secret]) -> dict[str, set[str]]:
@@ -109,7 +105,7 @@ def in_redis(redis: "Redis", secrets: Collection[Secret]) -> list[str]:
 
 @contextmanager
 def logged(level: str) -> Iterator[io.StringIO]:
-    """Collect every line that is logged from the level of `debug` on; afterwards loggers are as they were at `level`."""
+    """Collect every line that is logged at `debug` and above; afterwards loggers are as they were, at `level`."""
     lines = io.StringIO()
     _set_logging("debug")
     handler = logging.getLogger().handlers[0]

@@ -33,7 +33,7 @@ def _set(make: Maker, target: str, circle: BuiltCircle | None = None, **fields: 
 
 def _set_homework(make: Maker) -> None:
     """For everybody: `tier1` has handed something in, which was judged, `tier2` has begun; nobody sees others' work."""
-    homework = _set(make, "", visibility="never", scores_held=True)
+    homework = _set(make, "", visibility="never")
     body = make.secrets.of(_SUBMISSION, "what somebody handed in")
     submission = make.world.hand_in(homework, make.by("tier1"), body)
     owner = make.by("owner")
@@ -41,9 +41,13 @@ def _set_homework(make: Maker) -> None:
     new = make.secrets.of(_REVIEW, "what a review says")
     review = make.world.review(submission, owner, body=old)
     owner.api.patch(f"/reviews/{review['id']}", {"body": new}).ok()
-    draft = make.secrets.of("nobody", "what somebody has not handed in yet", also=("tier2",))
+    draft = make.secrets.of(f"{_ASSIGNMENT}/draft", "what somebody has not handed in yet")
     make.by("tier2").api.put(f"{homework.path}/draft", {"body": draft}).ok()
     make.things[""] |= {"submission_id": submission["id"], "review_id": review["id"]}
+    held = _set(make, "held_scores", visibility="never", hold_scores=True)
+    submission = make.world.hand_in(held, make.by("tier1"))
+    said = make.secrets.of(f"{_REVIEW} @held_scores", "what a review says whose score is held back")
+    make.things["held_scores"]["review_id"] = make.world.review(submission, owner, body=said)["id"]
     tier = make.cast.open.tiers["学员"]
     _set(make, "tier2_homework", audience={"kind": "tier", "tier_id": str(tier.id)})
 
@@ -76,7 +80,7 @@ def _open_camps(make: Maker) -> None:
     old = make.secrets.of(f"{_CHECK_IN}/versions", "what an entry said before its edit")
     new = make.secrets.of(_CHECK_IN, "what an entry says")
     make.world.check_in(camp, make.by("tier2"), body=old)
-    entry = make.world.check_in(camp, make.by("tier2"), body=new)["check_in"]
+    entry = make.world.check_in(camp, make.by("tier2"), body=new)
     said = make.secrets.of(f"{_CHECK_IN}/comments", "a comment on an entry")
     below = f"/check-ins/{entry['id']}"
     comment = make.by("tier1").api.post(f"{below}/comments", {"body": said}).ok(201)
@@ -93,7 +97,7 @@ def _open_tier2_camp(make: Maker) -> None:
     tier2 = make.by("tier2")
     tier2.api.post(f"{camp.path}/join").ok()
     said = make.secrets.of(f"{_CHECK_IN} @tier2_camp", "what an entry of a paid camp says")
-    entry = make.world.check_in(camp, tier2, body=said)["check_in"]
+    entry = make.world.check_in(camp, tier2, body=said)
     make.things["tier2_camp"] = {"camp_id": camp.id, "check_in_id": entry["id"]}
 
 

@@ -70,7 +70,9 @@ def gather(world: World, clock: ManualClock, secrets: Secrets, connection: Conne
     opened = world.circle(owner, tiers=TIERS, name="写作圈")
     hidden_row = "GET /v1/circles/{circle_id} @hidden_circle"
     # Who was in it, or asked to be, knows what it is called.
-    hidden_name = secrets.of(hidden_row, "the hidden circle's name", also=("removed", "banned", "pending"), is_name=True)
+    hidden_name = secrets.of(
+        hidden_row, "the hidden circle's name", also=("removed", "banned", "pending"), is_name=True
+    )
     hidden = world.circle(owner, tiers=TIERS, name=hidden_name, preview_policy="none", slug="hidden-one")
     closed = world.circle(owner, tiers=TIERS, name="旧圈")
     other = world.circle(other_owner, tiers=TIERS, name="别的圈")

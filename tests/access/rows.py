@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Row:
     def path(self) -> str:
         return self.route.partition(" ")[2]
 
-    @property
+    @cached_property
     def readers(self) -> frozenset[str]:
         """Who gets all of it."""
         return frozenset(role for role, answer in self.cells.items() if answer != LOCKED and int(answer) < 400)

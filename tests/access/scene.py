@@ -1,7 +1,7 @@
 """One installation in which every role stands before every kind of thing; each request is undone after it was made."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -62,16 +62,19 @@ class Scene:
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Undo what the block does to the database."""
-        self.connections.current = OneConnection(self.connection)
         savepoint = self.connection.begin_nested()
         try:
             yield
         finally:
             savepoint.rollback()
 
+    def enter(self) -> None:
+        """Let the application work in the scene's transaction."""
+        self.connections.current = OneConnection(self.connection)
+
     def ask(self, role: str, method: str, path: str, **request: Any) -> Reply:
-        """The answer to a role, whose effect is undone."""
-        with self.undone():
+        """The answer to a role, whose effect is undone; reading has none."""
+        with nullcontext() if method == "GET" else self.undone():
             return self.api(role).request(method, path, **request)
 
     def api(self, role: str) -> Api:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, exists, func, select, update
 
 from circle.checkins.errors import RulesFrozen
 from circle.checkins.kindness import unkind_changes
-from circle.checkins.models import AccessLevel, Camp, CampDay, CampMember, CampTheme
+from circle.checkins.models import AccessLevel, Camp, CampMember, CampTheme
 from circle.checkins.policy import lock_taught_camp
 from circle.checkins.schedule import ScheduleKind
 from circle.checkins.services.completing import complete_due
@@ -164,16 +164,11 @@ def _move_terms(uow: UnitOfWork, camp: Camp, *, relied_on: bool) -> None:
 
 
 def _move_days(uow: UnitOfWork, camp: Camp, changed: Mapping[str, Any]) -> None:
-    uow.session.flush()
-    if changed.keys() & (_MOVES_DAYS - {"ends_on"}):
-        # Not begun, or nobody there: nothing hangs on the old days.
-        camp.planned_until = camp.ends_on
-        uow.session.execute(delete(CampDay).where(CampDay.camp_id == camp.id))
-        plan_again(uow, camp, since=camp.starts_on)
-    elif camp.ends_on is not None:
-        uow.session.execute(delete(CampDay).where(CampDay.camp_id == camp.id, CampDay.day > camp.ends_on))
-        camp.planned_until = min(camp.planned_until or camp.ends_on, camp.ends_on)
-        plan_through(uow, camp, camp.ends_on)
+    """Write down anew what moved: only the days after the end, or all where nothing hangs on them yet."""
+    since = date.min
+    if changed.keys() & _MOVES_DAYS == {"ends_on"} and camp.ends_on and camp.planned_until:
+        since = min(camp.ends_on, camp.planned_until) + timedelta(days=1)
+    plan_again(uow, camp, since=since, last=camp.ends_on)
 
 
 def _check(uow: UnitOfWork, camp: Camp) -> None:

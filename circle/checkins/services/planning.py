@@ -23,33 +23,23 @@ def plan_through(uow: UnitOfWork, camp: Camp, last: date) -> None:
     if planned:
         rows = [{"camp_id": camp.id, "day": one.day, "period": one.period} for one in planned]
         uow.session.execute(insert(CampDay).values(rows).on_conflict_do_nothing())
+    # Of two who join an evergreen camp at once the second plans the same days again: nothing is lost by it.
     _note_plan(uow, camp, last, camp.calendar_guessed_from or first_unknown(camp.schedule, planned))
 
 
 def _note_plan(uow: UnitOfWork, camp: Camp, last: date | None, guessed_from: date | None) -> None:
     """Keep how far the days are planned: no change of the rules, so the version stays and joiners don't collide."""
-    uow.session.flush()
-    kept = uow.session.execute(
-        update(Camp)
-        .where(Camp.id == camp.id)
-        .values(
-            planned_until=last if last is None else func.greatest(Camp.planned_until, last),
-            calendar_guessed_from=guessed_from,
-        )
-        .returning(Camp.planned_until)
-        .execution_options(synchronize_session=False)
-    ).scalar_one()
-    set_committed_value(camp, "planned_until", kept)
+    noting = update(Camp).where(Camp.id == camp.id).values(planned_until=last, calendar_guessed_from=guessed_from)
+    uow.session.execute(noting.execution_options(synchronize_session=False))
+    set_committed_value(camp, "planned_until", last)
     set_committed_value(camp, "calendar_guessed_from", guessed_from)
 
 
-def plan_again(uow: UnitOfWork, camp: Camp, *, since: date) -> None:
-    """Write down anew the days from `since` on."""
+def plan_again(uow: UnitOfWork, camp: Camp, *, since: date, last: date | None) -> None:
+    """Write down anew the days from `since` to `last`; None: until somebody joins."""
+    uow.session.flush()
     uow.session.execute(delete(CampDay).where(CampDay.camp_id == camp.id, CampDay.day >= since))
-    last = camp.planned_until
-    _note_plan(uow, camp, None, None)
-    if since > camp.starts_on:
-        set_committed_value(camp, "planned_until", since - _DAY)
+    _note_plan(uow, camp, since - _DAY if since > camp.starts_on else None, None)
     if last is not None:
         plan_through(uow, camp, last)
 
@@ -66,6 +56,6 @@ def replan_due(uow: UnitOfWork) -> int:
     for camp in camps:
         guessed = camp.calendar_guessed_from
         tomorrow = camp.hours.today(uow.now) + _DAY
-        plan_again(uow, camp, since=max(guessed or tomorrow, tomorrow))
+        plan_again(uow, camp, since=max(guessed or tomorrow, tomorrow), last=camp.planned_until)
         rebuild_camp(uow, camp.id, today=camp.hours.today(uow.now))
     return len(camps)
