@@ -61,7 +61,7 @@ CAST = (
     _READER,
     _MONTH,
     Part("mentor year", (30, 56), speaks=True),
-    Part("trial", (1, 5)),
+    Part("trial", (2, 5)),
     _READER,
     Part("member month", (36, 54)),  # not renewed: expired
     Part("member year", (30, 50), fate=_leave, fate_days_ago=12),

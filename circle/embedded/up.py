@@ -82,6 +82,9 @@ class _Run:
         self._environ |= self._engines.environ()
         self._environ.setdefault("SECRET_KEY", self._folder.secret("secret_key"))
         self._environ.setdefault("SITE_URL", self._base_url)
+        # Until the operator names a mail server, mail can be read on the mailbox page, from this machine.
+        self._environ.setdefault("MAIL_URL", "mailbox:")
+        self._environ.setdefault("SMS_URL", "mailbox:")
         self._environ |= {
             "HOST": self._host,
             "PORT": str(self._port),

@@ -252,6 +252,8 @@ def _read_json() -> Any:
         if request.content_length:
             raise UnsupportedMedia
         return {}
+    if not request.get_data():
+        return {}
     try:
         return orjson.loads(request.get_data())
     except orjson.JSONDecodeError as error:
