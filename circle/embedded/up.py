@@ -143,7 +143,7 @@ class _Run:
         yield ""
         yield f"Circle is ready:  {self._base_url}"
         yield f"  API documents   {self._base_url}/docs"
-        if self._test_mode:
+        if self._environ["MAIL_URL"] == "mailbox:":
             yield f"  mailbox         {self._base_url}/dev/mailbox"
         for name, variable in _GIVEN_BY.items():
             # Without credentials: they are in the data folder, and a terminal is often shared.
