@@ -16,6 +16,7 @@ HOST =
 TEST_MODE =
 ARGS =
 UPGRADE =
+WORKERS = auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test test-reliability check format bench lock clean
@@ -34,8 +35,8 @@ up: .venv/installed ## Run everything: engines, web, worker, clock (DATA=folder 
 demo: .venv/installed ## Fill a running `make up` with an example (DATA=folder)
 	@$(BIN)/circle demo $(if $(DATA),--data "$(DATA)")
 
-test: .venv/installed-dev ## Run the fast tests (ARGS=… goes to pytest)
-	@$(BIN)/python -m pytest -q -m "not reliability" $(ARGS)
+test: .venv/installed-dev ## Run the fast tests on all cores (WORKERS=0: one after the other; ARGS=… goes to pytest)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not reliability" $(ARGS)
 
 test-reliability: .venv/installed-dev ## Run kills, crashes, faults and races on real processes
 	@$(BIN)/python -m pytest -q -m reliability $(ARGS)

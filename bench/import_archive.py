@@ -11,10 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import psutil
 import psycopg
 from sqlalchemy import Engine, make_url, text
 
@@ -24,7 +26,7 @@ from circle.archive.importing.sources import open_source
 
 MADE_UP = 2_000
 BATCH = 50
-_KIB_A_MB = 1_000_000 / 1_024
+_LOOK_EVERY_SECONDS = 0.02
 
 
 class Run(NamedTuple):
@@ -58,15 +60,17 @@ def _import(path: Path, slug: str, environment: dict[str, str]) -> Run:
     program = "from circle.cli import main; main()"
     command = [sys.executable, "-c", program, "import", "markdown", str(path), "--circle", slug]
     began = time.perf_counter()
+    peak = 0
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command, env={**os.environ, **environment}, stdout=said, stderr=subprocess.DEVNULL
-        )
-        _pid, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process = psutil.Popen(command, env={**os.environ, **environment}, stdout=said, stderr=subprocess.DEVNULL)
+        # The kernel's own peak would count this process too, from which the command was forked.
+        while process.poll() is None:
+            with suppress(psutil.NoSuchProcess):
+                peak = max(peak, process.memory_info().rss)
+            time.sleep(_LOOK_EVERY_SECONDS)
         seconds = time.perf_counter() - began
         said.seek(0)
-        return Run(seconds, usage.ru_maxrss / _KIB_A_MB, said.read().strip() or f"exit code {process.returncode}")
+        return Run(seconds, peak / 1_000_000, said.read().strip() or f"exit code {process.returncode}")
 
 
 def _bare_inserts(engine: Engine, path: Path) -> tuple[float, int]:

@@ -2,6 +2,7 @@
 
 from datetime import date
 from functools import cache
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -55,7 +56,7 @@ def _uuid(name: str) -> Any:
 
 def _attachments() -> Any:
     """Select what is attached as one value, so that an entry without attachments costs nothing."""
-    pairs: list[Any] = [part for column in CARD_COLUMNS for part in (literal_column(f"'{column.key}'"), column)]
+    pairs: Any = chain.from_iterable((literal_column(f"'{column.key}'"), column) for column in CARD_COLUMNS)
     cards = (
         select(func.jsonb_agg(aggregate_order_by(func.jsonb_build_object(*pairs, type_=JSONB), Media.position)))
         .where(Media.attached_to == CheckIn.id)

@@ -2,7 +2,7 @@
 
 Workdays and days off of mainland China come from the `chinesecalendar` library, which knows the years that the State
 Council has announced. For other years Monday to Friday stand in, and the camp says so in `calendar_known_until`. See
-docs/decisions/0030-camp-days.md.
+docs/decisions/0008-camp-days.md.
 """
 
 from collections.abc import Iterator, Sequence

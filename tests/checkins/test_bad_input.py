@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from circle.checkins.words import count_words
 from circle.kernel.clock import ManualClock
+from circle.kernel.words import count_words
 from tests.builders.camps import BuiltCamp
 from tests.builders.people import Person
 from tests.client import Reply, World
@@ -189,7 +189,14 @@ def test_joining_twice_is_a_conflict(world: World) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["check-ins?cursor=x", "rankings?cursor=e30", "rankings?by=luck", "calendar", "calendar?month=2026", "check-ins?limit=0"],
+    [
+        "check-ins?cursor=x",
+        "rankings?cursor=e30",
+        "rankings?by=luck",
+        "calendar",
+        "calendar?month=2026",
+        "check-ins?limit=0",
+    ],
 )
 def test_bad_queries_are_refused(world: World, path: str) -> None:
     camp = world.camp()

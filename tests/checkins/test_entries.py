@@ -19,7 +19,11 @@ def test_the_feed_shows_entries_latest_first_page_by_page(world: World, clock: M
 
     seen, cursor = [], ""
     while True:
-        page = people[0].api.get(f"{camp.path}/check-ins", query_string={"limit": 4, **({"cursor": cursor} if cursor else {})}).ok()
+        page = (
+            people[0]
+            .api.get(f"{camp.path}/check-ins", query_string={"limit": 4, **({"cursor": cursor} if cursor else {})})
+            .ok()
+        )
         seen += [one["id"] for one in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:

@@ -82,7 +82,9 @@ def test_python_and_oracle_count_ten_thousand_histories_alike(chance: random.Ran
 
 def test_going_on_day_by_day_counts_as_counting_anew(chance: random.Random) -> None:
     for _ in range(500):
-        planned = planned_days(schedule_of({"kind": "weekdays", "weekdays": [1, 3, 4, 5]}), FIRST, FIRST + timedelta(days=40), SHANGHAI)
+        planned = planned_days(
+            schedule_of({"kind": "weekdays", "weekdays": [1, 3, 4, 5]}), FIRST, FIRST + timedelta(days=40), SHANGHAI
+        )
         rows: dict[date, DayKind] = {}
         figures = derive(planned, None, rows)
         for index, one in enumerate(planned):
@@ -152,14 +154,16 @@ def _load(sql: Sql, chance: random.Random, camp_id: UUID, schedule: Schedule, pe
             columns["kinds"].append(kind.value)
     sql(
         "INSERT INTO camp_members (camp_id, user_id, starts_on, ends_on, completion_days, joined_at)"
-        " SELECT :camp_id, u, s, :last, 1, now() FROM unnest(CAST(:users AS uuid[]), CAST(:terms AS date[])) AS t(u, s)",
+        " SELECT :camp_id, u, s, :last, 1, now()"
+        " FROM unnest(CAST(:users AS uuid[]), CAST(:terms AS date[])) AS t(u, s)",
         camp_id=camp_id,
         users=people,
         terms=terms,
         last=LAST,
     )
     sql(
-        "INSERT INTO check_in_days (camp_id, user_id, day, kind, late, recorded_at) SELECT :camp_id, u, d, k, false, now()"
+        "INSERT INTO check_in_days (camp_id, user_id, day, kind, late, recorded_at)"
+        " SELECT :camp_id, u, d, k, false, now()"
         " FROM unnest(CAST(:user_ids AS uuid[]), CAST(:days AS date[]), CAST(:kinds AS text[])) AS t(u, d, k)",
         camp_id=camp_id,
         **columns,
