@@ -42,7 +42,9 @@ class Quantity(ma.fields.Float):
     def _validated(self, value: Any) -> Any:
         if type(value) not in {int, float}:
             raise self.make_error("invalid", input=value)
-        return round(Decimal(str(super()._validated(value))), _DECIMALS)
+        read = super()._validated(value)
+        # What is out of range is left to the validator: it may have more digits than a decimal can be rounded to.
+        return round(Decimal(str(read)), _DECIMALS) if 0 <= read <= _MOST_NUMBER else read
 
 
 class CheckInIn(Schema):
