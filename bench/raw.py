@@ -34,6 +34,10 @@ INSERT_POST = (
     "attachments, reaction_counts, comment_count, published_at, version, created_at) VALUES (%s, %s, %s, 'talk', "
     "'published', '', %s, '', 'members', false, '[]', '{}', 0, now(), 1, now()) RETURNING id, published_at"
 )
+INSERT_DAY = (
+    "INSERT INTO check_in_days (camp_id, user_id, day, kind, late, recorded_at) VALUES (%s, %s, %s, 'done', false, now()) "
+    "ON CONFLICT (camp_id, user_id, day) DO UPDATE SET kind = excluded.kind RETURNING day"
+)
 
 
 def _connection() -> "psycopg.Connection[dict[str, Any]]":
@@ -82,6 +86,12 @@ def post(circle_id: UUID, post_id: UUID) -> Response:
 def insert(circle_id: UUID) -> Response:
     author = UUID("00000001-0000-7000-8000-000000000000")
     row = _connection().execute(INSERT_POST, (new_id(), circle_id, author, "一句话。"), prepare=True).fetchone()
+    return Response(orjson.dumps(row), 201, mimetype="application/json")
+
+
+@raw.post("/check-ins/<uuid:camp_id>/<uuid:user_id>/<day>")
+def check_in(camp_id: UUID, user_id: UUID, day: str) -> Response:
+    row = _connection().execute(INSERT_DAY, (camp_id, user_id, day), prepare=True).fetchone()
     return Response(orjson.dumps(row), 201, mimetype="application/json")
 
 

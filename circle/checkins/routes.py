@@ -96,6 +96,7 @@ def leave_camp(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> None:
     answer=CheckedInOut,
     status=201,
     hot=True,
+    gate=camp_gate,
     errors=(*_CLOSED_TO_ME, CircleClosed, *_NOT_NOW),
 )
 def check_in(uow: UnitOfWork, caller: Caller, camp_id: UUID, body: Json) -> Answer:

@@ -88,4 +88,4 @@ class Query:
         sql, defaults = self._compiled
         with connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(sql.encode(), {**defaults, **params}, prepare=True)
-            return cursor.fetchall() if cursor.description else []
+            return [] if cursor.rownumber is None else cursor.fetchall()

@@ -40,7 +40,34 @@ LATE_UPLOAD = timedelta(hours=48)
 # How far a client's clock may be ahead of ours.
 CLOCK_SKEW = timedelta(minutes=2)
 
-_NOT_READ = frozenset({"rules", "created_by", "planned_until", "calendar_guessed_from", "swept_at", "dates"})
+# What a check-in has to know of the rules and of the figures; every column costs on the way.
+_RULES = (
+    Camp.id,
+    Camp.circle_id,
+    Camp.title,
+    Camp.access_level,
+    Camp.timezone,
+    Camp.starts_on,
+    Camp.times,
+    Camp.windows,
+    Camp.requirement,
+    Camp.makeup_cards,
+    Camp.makeup_within_days,
+    Camp.makeups_count,
+    Camp.leave_days,
+    Camp.levels,
+    Camp.on_feed,
+)
+_FIGURES = (
+    Standing.run,
+    Standing.alive_until,
+    Standing.longest,
+    Standing.total,
+    Standing.made_up,
+    Standing.leave_taken,
+    Standing.last_day,
+    Standing.completed_at,
+)
 
 
 def _select_desk() -> Select[*tuple[Any, ...]]:
@@ -50,7 +77,7 @@ def _select_desk() -> Select[*tuple[Any, ...]]:
     following = planned.where(CampDay.day > local_day).order_by(CampDay.day).limit(1).lateral("following")
     return (
         select(
-            *(column for column in Camp.__table__.columns if column.key not in _NOT_READ),
+            *_RULES,
             Required.name.label("required_name"),
             Required.rank.label("required_rank"),
             CampMember.starts_on.label("term_starts_on"),
@@ -58,11 +85,10 @@ def _select_desk() -> Select[*tuple[Any, ...]]:
             CampMember.completion_days.label("term_completion_days"),
             CampMember.joined_at,
             CampMember.left_at,
-            *(column for column in Standing.__table__.columns if column.key not in {"camp_id", "user_id"}),
+            *_FIGURES,
             User.display_name,
             User.avatar_media_id,
             Membership.alias,
-            local_day.label("local_day"),
             today.c.day.label("planned_today"),
             following.c.day.label("planned_next"),
         )
