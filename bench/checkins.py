@@ -49,13 +49,15 @@ class _OnceEach(_Connection):
 
 
 class _Paced(_Connection):
-    """Sends one request at a time, at most so many a second, until it is told to stop."""
+    """Sends one request at a time, so many a second whatever the answers take, until it is told to stop."""
 
     stopped = False
+    _next = 0.0
 
     def _send(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(1 / RANKINGS_A_SECOND, self._send_now)
+        now = time.perf_counter()
+        self._next = max(self._next + 1 / RANKINGS_A_SECOND, now)
+        asyncio.get_running_loop().call_later(self._next - now, self._send_now)
 
     def _send_now(self) -> None:
         if self.stopped:
@@ -199,9 +201,8 @@ def _print_certificates() -> None:
             for one in batch:
                 Press.png(press.pdf(one))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(
-        f"  certificates (PDF and PNG)         {CERTIFICATES / wall:8.1f}/s by one worker ({CERTIFICATES / cpu:.1f} by its CPU time)"
-    )
+    rate, by_cpu = CERTIFICATES / wall, CERTIFICATES / cpu
+    print(f"  certificates (PDF and PNG)         {rate:8.1f}/s by one worker ({by_cpu:.1f} by its CPU time)")
 
 
 if __name__ == "__main__":

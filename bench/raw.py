@@ -35,7 +35,8 @@ INSERT_POST = (
     "'published', '', %s, '', 'members', false, '[]', '{}', 0, now(), 1, now()) RETURNING id, published_at"
 )
 INSERT_DAY = (
-    "INSERT INTO check_in_days (camp_id, user_id, day, kind, late, recorded_at) VALUES (%s, %s, %s, 'done', false, now()) "
+    "INSERT INTO check_in_days (camp_id, user_id, day, kind, late, recorded_at) "
+    "VALUES (%s, %s, %s, 'done', false, now()) "
     "ON CONFLICT (camp_id, user_id, day) DO UPDATE SET kind = excluded.kind RETURNING day"
 )
 

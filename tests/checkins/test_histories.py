@@ -14,7 +14,7 @@ import pytest
 from circle.checkins.figures import DayKind, derive, extend, may_extend
 from circle.checkins.schedule import PlannedDay, Schedule, ScheduleKind, planned_days
 from circle.checkins.services.rebuilding import rebuild_camp, rebuild_camps, wrong_figures
-from circle.kernel.ids import new_id
+from tests.checkins.crowd import people
 from tests.checkins.oracle import Truth, count, streak
 from tests.client import World
 
@@ -97,19 +97,19 @@ def test_going_on_day_by_day_counts_as_counting_anew(chance: random.Random) -> N
 
 
 def test_sql_and_oracle_count_ten_thousand_histories_alike(world: World, sql: Sql, chance: random.Random) -> None:
-    circle, people = world.circle(), _people(sql)
+    circle, crowd = world.circle(), people(sql, MEMBERS)
     truths: dict[UUID, dict[UUID, Truth]] = {}
     days: dict[UUID, date] = {}
     for _ in range(CAMPS):
         chosen = chance.choice(SCHEDULES)(chance)
         sent = {**chosen, "dates": sorted(map(str, chosen["dates"]))} if "dates" in chosen else chosen
         camp = world.camp(circle, starts_on=str(FIRST), ends_on=str(LAST), schedule=sent)
-        truths[camp.id] = _load(sql, chance, camp.id, schedule_of(chosen), people)
+        truths[camp.id] = _load(sql, chance, camp.id, schedule_of(chosen), crowd)
         days[camp.id] = FIRST + timedelta(days=chance.randrange(50))
 
     with world.units.write() as uow:
         for camp_id, today in days.items():
-            assert rebuild_camp(uow, camp_id, today=today) == len(people)
+            assert rebuild_camp(uow, camp_id, today=today) == len(crowd)
             assert rebuild_camp(uow, camp_id, today=today) == 0, "a second time changes nothing"
 
     compared = 0
@@ -123,26 +123,16 @@ def test_sql_and_oracle_count_ten_thousand_histories_alike(world: World, sql: Sq
     with world.units.write() as uow:
         rebuild_camps(uow)
         assert wrong_figures(uow, camps=CAMPS) == (0, CAMPS)
-    sql("UPDATE camp_standings SET longest = longest + 1 WHERE user_id = :user_id", user_id=people[0])
+    sql("UPDATE camp_standings SET longest = longest + 1 WHERE user_id = :user_id", user_id=crowd[0])
     with world.units.read() as uow:
         assert wrong_figures(uow, camps=CAMPS) == (CAMPS, CAMPS)
 
 
-def _people(sql: Sql) -> list[UUID]:
-    people = sorted(new_id() for _ in range(MEMBERS))
-    sql(
-        "INSERT INTO users (id, display_name, bio, language, timezone, is_operator, version, created_at)"
-        " SELECT id, '某人', '', 'zh-CN', 'Asia/Shanghai', false, 1, now() FROM unnest(CAST(:ids AS uuid[])) AS id",
-        ids=people,
-    )
-    return people
-
-
-def _load(sql: Sql, chance: random.Random, camp_id: UUID, schedule: Schedule, people: list[UUID]) -> dict[UUID, Truth]:
+def _load(sql: Sql, chance: random.Random, camp_id: UUID, schedule: Schedule, crowd: list[UUID]) -> dict[UUID, Truth]:
     """Give each of the people a term within the camp and random day rows; return what is true of them."""
     columns: dict[str, list[Any]] = defaultdict(list)
     truths, terms = {}, []
-    for user_id in people:
+    for user_id in crowd:
         starts_on = FIRST + timedelta(days=chance.choice((0, 0, chance.randrange(30))))
         planned = planned_days(schedule, starts_on, LAST, SHANGHAI)
         rows = random_rows(chance, planned)
@@ -157,7 +147,7 @@ def _load(sql: Sql, chance: random.Random, camp_id: UUID, schedule: Schedule, pe
         " SELECT :camp_id, u, s, :last, 1, now()"
         " FROM unnest(CAST(:users AS uuid[]), CAST(:terms AS date[])) AS t(u, s)",
         camp_id=camp_id,
-        users=people,
+        users=crowd,
         terms=terms,
         last=LAST,
     )

@@ -3,12 +3,11 @@
 import random
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from circle.kernel.clock import ManualClock
-from circle.kernel.ids import new_id
 from tests.builders.camps import BuiltCamp
 from tests.builders.people import Person
+from tests.checkins.crowd import people, take_part
 from tests.client import World
 
 DAY = timedelta(days=1)
@@ -112,13 +111,9 @@ def crowd(sql: Any, camp: BuiltCamp, size: int) -> list[int]:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails
     chance = random.Random(seed)  # noqa: S311
-    ids: list[UUID] = [new_id() for _ in range(size)]
+    ids = people(sql, size)
     values = [chance.randrange(1, 20) for _ in ids]
-    sql(
-        "INSERT INTO users (id, display_name, bio, language, timezone, is_operator, version, created_at)"
-        " SELECT id, '某人', '', 'zh-CN', 'Asia/Shanghai', false, 1, now() FROM unnest(CAST(:ids AS uuid[])) AS id",
-        ids=ids,
-    )
+    take_part(sql, camp, ids)
     sql(
         "INSERT INTO camp_standings (camp_id, user_id, streak, run, longest, total, made_up, leave_taken, ranked)"
         " SELECT :camp, id, v, v, v, v, 0, 0, true"

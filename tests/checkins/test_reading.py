@@ -21,11 +21,11 @@ from circle.checkins.schemas import (
 )
 from circle.kernel.clock import ManualClock
 from circle.kernel.db import Query
-from circle.kernel.ids import new_id
 from circle.kernel.uow import Units
 from circle.web.pagination import page_of
 from tests.builders.camps import FIRST_DAY, BuiltCamp
 from tests.builders.people import Person
+from tests.checkins.crowd import people, take_part
 from tests.client import World
 from tests.statements import counted
 
@@ -89,8 +89,8 @@ def test_a_check_ins_answer_has_its_schemas_shape(world: World, scene: Scene, cl
     assert {**fresh, "figures": None} == {**read, "figures": None, "edited_at": None, "version": 1}
 
 
-def test_the_first_check_in_of_a_day_costs_four_statements(world: World, scene: Scene, clock: ManualClock) -> None:
-    """Who asks; rules, term and figures; standing in the circle; entry, day and figures."""
+def test_the_first_check_in_of_a_day_costs_three_statements(world: World, scene: Scene, clock: ManualClock) -> None:
+    """Who asks and their standing; rules, term and figures; entry, day and figures."""
     clock.advance(timedelta(days=2))
     other = world.camp(scene.camp.circle)
     scene.person.api.post(f"{other.path}/join").ok()
@@ -98,7 +98,7 @@ def test_the_first_check_in_of_a_day_costs_four_statements(world: World, scene: 
     with counted() as statements:
         world.check_in(other, scene.person)
 
-    assert len(statements) == 4, statements
+    assert len(statements) == 3, statements
 
 
 @pytest.fixture
@@ -106,29 +106,25 @@ def crowded(world: World, sql: Any) -> BuiltCamp:
     """A camp of a hundred days that a crowd has done most of, beside another of the same size."""
     circle = world.circle()
     camps = [world.camp(circle, days=DAYS), world.camp(circle, days=DAYS)]
-    people = [new_id() for _ in range(CROWD)]
-    sql(
-        "INSERT INTO users (id, display_name, bio, language, timezone, is_operator, version, created_at)"
-        " SELECT id, '某人', '', 'zh-CN', 'Asia/Shanghai', false, 1, now() FROM unnest(CAST(:ids AS uuid[])) AS id",
-        ids=people,
-    )
+    crowd = people(sql, CROWD)
     for camp in camps:
+        take_part(sql, camp, crowd)
         sql(
             "INSERT INTO camp_standings (camp_id, user_id, streak, run, longest, total, made_up, leave_taken, ranked)"
             " SELECT :camp, id, n % 100, n % 100, n % 100, n % 90, 0, 0, true"
             " FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS t(id, n)",
             camp=camp.id,
-            ids=people,
+            ids=crowd,
         )
         sql(
             "INSERT INTO check_in_days (camp_id, user_id, day, kind, late, recorded_at)"
             " SELECT :camp, id, CAST(:first AS date) + n, 'done', false, now()"
             " FROM unnest(CAST(:ids AS uuid[])) AS id, generate_series(0, 99) AS n",
             camp=camp.id,
-            ids=people[:DILIGENT],
+            ids=crowd[:DILIGENT],
             first=FIRST_DAY,
         )
-    for table in ("users", "camp_standings", "check_in_days", "camp_days"):
+    for table in ("users", "camp_members", "camp_standings", "check_in_days", "camp_days"):
         sql(f"ANALYZE {table}")
     return camps[0]
 
