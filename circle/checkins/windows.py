@@ -81,7 +81,7 @@ class Hours:
         """Return the camp day whose window is open at an instant; None while all are closed."""
         local = at.astimezone(self.zone).date()
         if self._whole_days:
-            return local
+            return local if at >= self._midnight(local) else local - _DAY
         for day in (local - _DAY, local):
             if any(start <= at <= end for start, end in self.bounds(day)):
                 return day
@@ -110,14 +110,24 @@ class Hours:
         return min(start for day in days for start, _ in self.bounds(day) if start > at)
 
     def _start(self, day: date, minute: int) -> datetime:
-        return self._at(day, minute, fold=0)
+        return self._at(day, minute, fold=0) if minute else self._midnight(day)
 
     def _end(self, day: date, window: Window) -> datetime:
         later = day + _DAY if window.passes_midnight else day
         if window.closes % _DAY_MINUTES == 0:
-            # A day ends with its first midnight, also where the hour after that comes twice.
-            return self._at(later, window.closes, fold=0)
+            return self._midnight(later if window.closes == 0 else later + _DAY)
         return max(self._at(later, window.closes, fold=0), self._at(later, window.closes, fold=1))
+
+    def _midnight(self, day: date) -> datetime:
+        """Return when a day begins: with its first midnight, also where the hour after that comes twice.
+
+        Where the clock goes back over midnight (St John's: 00:01 becomes 23:01 of the day before), with the second
+        one: who checks in at 23:40 does so for the day that the clock shows.
+        """
+        first, second = self._at(day, 0, fold=0), self._at(day, 0, fold=1)
+        eve = second - timedelta(microseconds=1)
+        comes_twice = second > first and eve.astimezone(self.zone).date() < day
+        return second if comes_twice else first
 
     def _at(self, day: date, minute: int, *, fold: int) -> datetime:
         days, rest = divmod(minute, _DAY_MINUTES)

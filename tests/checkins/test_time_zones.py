@@ -89,6 +89,16 @@ def test_checking_in_each_local_day_for_twenty_years_keeps_the_streak(name: str)
     assert figures.longest == len(planned)
 
 
+def test_where_the_clock_goes_back_over_midnight_a_day_is_what_the_clock_shows() -> None:
+    """St John's, 2 November 2008: one minute after midnight it was 23:01 of the day before, once more."""
+    hours = Hours(ZoneInfo("America/St_Johns"))
+    second_midnight = datetime(2008, 11, 2, 3, 30, tzinfo=UTC)
+
+    assert hours.begins(date(2008, 11, 2)) == hours.closes(date(2008, 11, 1)) == second_midnight
+    assert hours.today(datetime(2008, 11, 2, 3, 10, tzinfo=UTC)) == date(2008, 11, 1)
+    assert hours.today(second_midnight) == date(2008, 11, 2)
+
+
 def test_a_day_that_a_zone_left_out_breaks_no_streak() -> None:
     """Samoa crossed the date line: it had no 30 December 2011."""
     apia = ZoneInfo("Pacific/Apia")
