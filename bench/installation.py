@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 FILL = Path(__file__).with_name("fill.sql")
 DATA = ROOT / ".data" / "bench"
 TOKEN = "cs_" + "b" * 43
-_READY_SECONDS = 30
+_READY_SECONDS = 120
 
 
 @contextmanager

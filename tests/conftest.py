@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from circle.config import Settings
 from circle.embedded import Engines, start_engines, stop_engines
 from circle.kernel.clock import ManualClock
 from circle.kernel.queue import SilentDoorbell
-from circle.kernel.uow import Units
+from circle.kernel.uow import Statement, Units, driver_of, run_together
 from tests.client import Api, Browser, World
 from tests.databases import worker_database
 
@@ -80,6 +80,11 @@ class OneConnection:
     def session(self) -> Session:
         return Session(self._connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
 
+    def commit(self, statements: Sequence[Statement]) -> None:
+        with self.session() as session:
+            run_together(driver_of(session), statements)
+            session.commit()
+
     def read_session(self) -> Session:
         return Session(
             self._connection, join_transaction_mode="create_savepoint", autoflush=False, expire_on_commit=False
@@ -99,6 +104,9 @@ class SwitchedConnections:
 
     def session(self) -> Session:
         return self.current.session()
+
+    def commit(self, statements: Sequence[Statement]) -> None:
+        self.current.commit(statements)
 
     def read_session(self) -> Session:
         return self.current.read_session()

@@ -28,6 +28,7 @@ def select_by_session() -> Select[*tuple[Any, ...]]:
         select(
             User.id.label("user_id"),
             User.display_name,
+            User.avatar_media_id,
             User.is_operator,
             LoginSession.id.label("session_id"),
             null().label("token_id"),
@@ -51,6 +52,7 @@ def select_by_token() -> Select[*tuple[Any, ...]]:
         select(
             User.id.label("user_id"),
             User.display_name,
+            User.avatar_media_id,
             literal(False).label("is_operator"),
             null().label("session_id"),
             PersonalToken.id.label("token_id"),
@@ -84,6 +86,7 @@ def caller_from(row: Mapping[str, Any], now: datetime) -> Caller:
     return Caller(
         user_id=row["user_id"],
         display_name=row["display_name"],
+        avatar_media_id=row["avatar_media_id"],
         session_id=row["session_id"],
         token_id=row["token_id"],
         scopes=None if row["scopes"] is None else frozenset(row["scopes"]),

@@ -67,6 +67,8 @@ class Circle(Versioned, Base):
     question_price: Mapped[BigInt | None]
     # Hints that clients honour: {"no_copy": bool, "no_screenshot": bool, "watermark": bool}
     content_protection: Mapped[Json] = mapped_column(default=dict)
+    # How many words its moderators listed; 0 spares every post and comment the look-up.
+    blocked_words: Mapped[int] = mapped_column(default=0, server_default="0")
     closed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 

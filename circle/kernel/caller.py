@@ -14,6 +14,7 @@ class Caller:
 
     user_id: UUID
     display_name: str = ""
+    avatar_media_id: UUID | None = None
     session_id: UUID | None = None
     token_id: UUID | None = None
     scopes: frozenset[str] | None = None

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
 import psycopg
 from psycopg.rows import dict_row
-from psycopg.types.json import set_json_loads
-from sqlalchemy import BigInteger, ColumnElement, DateTime, MetaData, Text, Uuid, literal_column
+from psycopg.types.json import Jsonb, set_json_loads
+from sqlalchemy import BigInteger, ColumnElement, DateTime, MetaData, Text, Uuid, bindparam, insert, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -65,27 +65,77 @@ def constant(word: StrEnum) -> ColumnElement[str]:
 class Query:
     """A statement compiled once and run through psycopg's prepared statements; rows are dicts.
 
-    For hot reads: no statement is built per request and no entity is made. `build` is called once,
-    at the first run, when every model is known. Source of the figures: docs/decisions/0003.
+    For hot paths: no statement is built per request and no entity is made. `build` is called once, at the first
+    run, when every model is known. Parameters are numbered, because psycopg would parse named ones anew at every
+    run of a long statement. Source of the figures: docs/decisions/0003.
     """
 
-    _dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+    _dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
     def __init__(self, build: Callable[[], Executable]) -> None:
         self._build = build
 
     @cached_property
-    def _compiled(self) -> tuple[str, Mapping[str, Any]]:
-        compiled = self._build().compile(dialect=self._dialect)  # type: ignore[attr-defined]
-        return str(compiled), dict(compiled.params)
+    def _compiled(self) -> tuple[bytes, tuple[str, ...], Row]:
+        compiled: Any = self._build().compile(dialect=self._dialect)  # type: ignore[attr-defined]
+        return str(compiled).encode(), tuple(compiled.positiontup), dict(compiled.params)
 
     @property
     def sql(self) -> str:
-        """The SQL as sent, with `%(name)s` placeholders."""
-        return self._compiled[0]
+        """The SQL as sent, with `$1`, `$2` … for parameters."""
+        return self._compiled[0].decode()
+
+    def arguments(self, params: Row) -> list[Any]:
+        """Return the values of `$1`, `$2` … in order."""
+        _sql, names, defaults = self._compiled
+        return [params[name] if name in params else defaults[name] for name in names]
+
+    def send(self, connection: "psycopg.Connection[Any]", params: Row) -> "Sent":
+        """Have the statement run; in a pipeline its rows are fetched later."""
+        cursor = psycopg.RawCursor(connection, row_factory=dict_row)
+        cursor.execute(self._compiled[0], self.arguments(params), prepare=True)
+        return Sent(cursor)
 
     def run(self, connection: "psycopg.Connection[Any]", params: Row) -> list[dict[str, Any]]:
-        sql, defaults = self._compiled
-        with connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(sql.encode(), {**defaults, **params}, prepare=True)
-            return [] if cursor.rownumber is None else cursor.fetchall()
+        return self.send(connection, params).rows()
+
+
+class Sent:
+    """A statement on its way, and its rows."""
+
+    def __init__(self, cursor: "psycopg.RawCursor[dict[str, Any]]") -> None:
+        self._cursor = cursor
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [] if self._cursor.rownumber is None else self._cursor.fetchall()
+
+
+def insertion(entity: Base) -> tuple[Query, Json]:
+    """Return the INSERT of a new entity's row and its values, defaults filled in as the ORM would."""
+    query, fields = _insert_into(type(entity))
+    given = vars(entity)
+    for name, default in fields.items():
+        if name not in given:
+            setattr(entity, name, default())
+    return query, {name: _plain(getattr(entity, name)) for name in fields}
+
+
+@cache
+def _insert_into(kind: type[Base]) -> tuple[Query, Mapping[str, Callable[[], Any]]]:
+    table: Any = kind.__table__
+    fields = {column.key: _default_of(column) for column in table.columns if column.server_default is None}
+    parameters = {name: bindparam(name, type_=table.columns[name].type) for name in fields}
+    return Query(lambda: insert(table).values(parameters)), fields
+
+
+def _default_of(column: Any) -> Callable[[], Any]:
+    if column.default is None:
+        return lambda: None
+    if column.default.is_scalar:
+        return lambda: column.default.arg
+    # SQLAlchemy wraps a function without arguments into one that takes its context.
+    return lambda: column.default.arg(None)
+
+
+def _plain(value: Any) -> Any:
+    return Jsonb(value, dumps=orjson.dumps) if isinstance(value, dict | list) else value

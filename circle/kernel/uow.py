@@ -9,18 +9,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
 from circle.kernel.clock import Clock
-from circle.kernel.db import Query
+from circle.kernel.db import Base, Query, Row, insertion
 from circle.kernel.errors import CircleError
 from circle.kernel.queue import Doorbell
 
 T = TypeVar("T")
+Driver = psycopg.Connection[Any]
+Rows: TypeAlias = list[dict[str, Any]]
+Statement: TypeAlias = tuple[Query, Row]
 Handler = Callable[["UnitOfWork", Any], None]
 Handlers = Mapping[type, Sequence[Handler]]
 
@@ -42,7 +46,11 @@ class Connections(Protocol):
 
     def session(self) -> Session: ...
 
-    def reader(self) -> AbstractContextManager["psycopg.Connection[Any]"]: ...
+    def commit(self, statements: Sequence[Statement]) -> None:
+        """Run compiled writes as one transaction, in one round trip."""
+        ...
+
+    def reader(self) -> AbstractContextManager[Driver]: ...
 
     def read_session(self) -> Session: ...
 
@@ -52,12 +60,26 @@ class UnitOfWork:
 
     read_only = False
 
-    def __init__(self, session: Session, *, now: datetime, handlers: Handlers, adapters: Mapping[type, Any]) -> None:
-        self.session = session
+    def __init__(
+        self, connections: Connections, *, now: datetime, handlers: Handlers, adapters: Mapping[type, Any]
+    ) -> None:
         self.now = now
         self.bells: dict[str, None] = {}
+        self._connections = connections
         self._handlers = handlers
         self._adapters = adapters
+        self._session: Session | None = None
+        # Compiled writes, which go out together with the next statement or the commit; and the entities they insert.
+        self._unsent: list[Statement] = []
+        self._inserted: list[Base] = []
+
+    @property
+    def session(self) -> Session:
+        """The ORM; it finds everything written that was written before."""
+        session = self._open_session()
+        if self._unsent:
+            self._send()
+        return session
 
     def emit(self, happened: object) -> None:
         """Run the handlers of an event now, in this transaction."""
@@ -72,22 +94,82 @@ class UnitOfWork:
         """Return the adapter registered for a Protocol, e.g. `uow.use(Storage)`."""
         return cast("T", self._adapters[kind])
 
-    def rows(self, query: Query, **params: Any) -> list[dict[str, Any]]:
-        return query.run(self._driver_connection(), params)
+    def rows(self, query: Query, **params: Any) -> Rows:
+        return self._send((query, params))
 
     def row(self, query: Query, **params: Any) -> dict[str, Any] | None:
         return next(iter(self.rows(query, **params)), None)
 
     def execute(self, query: Query, **params: Any) -> None:
-        """Run a compiled write, such as an INSERT of a hot path."""
+        """Run a compiled write whose rows nobody reads, at the latest before the next statement or the commit."""
         if self.read_only:
             raise ReadOnlyViolation("execute")
-        self.rows(query, **params)
+        self.flush()
+        self._unsent.append((query, params))
 
-    def _driver_connection(self) -> "psycopg.Connection[Any]":
-        if self.session.new or self.session.dirty or self.session.deleted:
-            self.session.flush()
-        return cast("psycopg.Connection[Any]", self.session.connection().connection.driver_connection)
+    def insert(self, entity: Base) -> None:
+        """Write a new entity's row as `execute` does, without the ORM's flush; then it is as if it had been loaded."""
+        query, values = insertion(entity)
+        self.execute(query, **values)
+        make_transient_to_detached(entity)
+        if self._session is None:
+            self._inserted.append(entity)
+        else:
+            self._session.add(entity)
+
+    def flush(self) -> None:
+        """Send what the ORM holds."""
+        if self._session is not None and _has_changes(self._session):
+            self._send()
+
+    def commit(self) -> None:
+        """Only for the outer shell."""
+        if self._session is not None:
+            self._send()
+            self._session.commit()
+        elif self._unsent:
+            self._connections.commit(self._unsent)
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+
+    def _open_session(self) -> Session:
+        if self._session is None:
+            self._session = self._connections.session()
+            self._session.add_all(self._inserted)
+        return self._session
+
+    def _send(self, last: Statement | None = None) -> Rows:
+        """Send what is unsent, then what the ORM holds; last a statement whose rows are returned."""
+        session = self._open_session()
+        unsent, self._unsent = self._unsent, []
+        changed = _has_changes(session)
+        statements = unsent if changed or last is None else [*unsent, last]
+        rows = run_together(driver_of(session), statements) if statements else []
+        if changed:
+            session.flush()
+            rows = run_together(driver_of(session), [last]) if last else []
+        return rows
+
+
+def _has_changes(session: Session) -> bool:
+    return bool(session.new or session.dirty or session.deleted)
+
+
+def driver_of(session: Session) -> Driver:
+    """Return the connection in which a session's transaction runs."""
+    return cast("Driver", session.connection().connection.driver_connection)
+
+
+def run_together(connection: Driver, statements: Sequence[Statement]) -> Rows:
+    """Run statements in one round trip, with the BEGIN if there was none yet; return the rows of the last."""
+    if len(statements) == 1 and connection.info.transaction_status == TransactionStatus.INTRANS:
+        [(query, params)] = statements
+        return query.run(connection, params)
+    with connection.pipeline():
+        sent = [query.send(connection, params) for query, params in statements]
+    return sent[-1].rows()
 
 
 class ReadOnlyUnitOfWork(UnitOfWork):
@@ -97,21 +179,11 @@ class ReadOnlyUnitOfWork(UnitOfWork):
     """
 
     read_only = True
-
-    def __init__(
-        self, connections: Connections, *, now: datetime, handlers: Handlers, adapters: Mapping[type, Any]
-    ) -> None:
-        self.now = now
-        self.bells = {}
-        self._handlers = handlers
-        self._adapters = adapters
-        self._connections = connections
-        self._session: Session | None = None
-        self._reader: AbstractContextManager[psycopg.Connection[Any]] | None = None
-        self._connection: psycopg.Connection[Any] | None = None
+    _reader: AbstractContextManager[Driver] | None = None
+    _connection: Driver | None = None
 
     @property
-    def session(self) -> Session:  # type: ignore[override]
+    def session(self) -> Session:
         if self._session is None:
             self._session = self._connections.read_session()
             event.listen(self._session, "before_flush", _refuse_flush)
@@ -123,7 +195,10 @@ class ReadOnlyUnitOfWork(UnitOfWork):
     def ring(self, job: str) -> None:
         raise ReadOnlyViolation(job)
 
-    def _driver_connection(self) -> "psycopg.Connection[Any]":
+    def rows(self, query: Query, **params: Any) -> Rows:
+        return query.run(self._driver_connection(), params)
+
+    def _driver_connection(self) -> Driver:
         if self._connection is None:
             self._reader = self._connections.reader()
             self._connection = self._reader.__enter__()
@@ -132,8 +207,7 @@ class ReadOnlyUnitOfWork(UnitOfWork):
     def close(self) -> None:
         if self._reader is not None:
             self._reader.__exit__(None, None, None)
-        if self._session is not None:
-            self._session.close()
+        super().close()
 
 
 class ReadOnlyViolation(RuntimeError):
@@ -166,18 +240,17 @@ class Units:
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
         """Commit at the end, roll back on any error, then ring the doorbells."""
+        uow = UnitOfWork(self.connections, now=self.clock.now(), handlers=self.handlers, adapters=self.adapters)
         inside = _inside.set(True)
         try:
-            with self.connections.session() as session:
-                uow = UnitOfWork(session, now=self.clock.now(), handlers=self.handlers, adapters=self.adapters)
-                try:
-                    yield uow
-                except CircleError as refusal:
-                    if refusal.keeps_changes:
-                        session.commit()
-                    raise
-                session.commit()
+            yield uow
+            uow.commit()
+        except CircleError as refusal:
+            if refusal.keeps_changes:
+                uow.commit()
+            raise
         finally:
+            uow.close()
             _inside.reset(inside)
         for job in uow.bells:
             self.doorbell.ring(job)

@@ -64,12 +64,16 @@ class Standing:
     after_expiry: str
     lookback_days: int | None
     silence_hours: int
+    # How many words the circle's moderators listed.
+    blocked_words: int
     closed_at: datetime | None
     user_id: UUID | None
     membership_id: UUID | None
     role: str | None
     status: str | None
     number: int | None
+    # What the member is called here, where they chose a name.
+    alias: str | None
     joined_at: datetime | None
     muted_until: datetime | None
     ended_at: datetime | None
@@ -184,11 +188,13 @@ def _with_standing(statement: Select[*tuple[Any, ...]], circle_id: Any, user_id:
             Circle.after_expiry,
             Circle.lookback_days,
             Circle.silence_hours,
+            Circle.blocked_words,
             Circle.closed_at,
             Membership.id.label("membership_id"),
             Membership.role,
             Membership.status,
             Membership.number,
+            Membership.alias,
             Membership.joined_at,
             Membership.muted_until,
             Membership.ended_at,

@@ -13,6 +13,7 @@ from sqlalchemy.sql.selectable import Subquery
 
 from circle.accounts.models import User
 from circle.accounts.queries import user_card
+from circle.kernel.caller import Caller
 from circle.kernel.db import Json, Row, constant
 from circle.memberships.models import Membership
 from circle.memberships.policy import Standing
@@ -166,6 +167,26 @@ def card_of(row: Row, *, nameless: bool) -> Json:
     card |= _opened(row) if row["unlocked"] else _CLOSED
     return card
 
+
+def fresh_card(post: Post, author: Caller, *, alias: str | None) -> Json:
+    """Return the card of a post just written, without tags, tier or question, as its author sees it."""
+    row = {name: getattr(post, name) for name in _FRESH}
+    row |= {"author_id": author.user_id, "author_name": alias or author.display_name}
+    return card_of({**row, "author_avatar": author.avatar_media_id, **_UNTOUCHED}, nameless=False)
+
+
+_FRESH = (*_SHOWN_ALWAYS, "access_tier_id", "body", "attachments", "access_level", "publish_at")
+_UNTOUCHED: Json = {
+    "unlocked": True,
+    "truncated": False,
+    "tags": [],
+    "reaction_counts": {},
+    "my_reactions": [],
+    "comment_count": 0,
+    "digest_at": None,
+    "question": None,
+    "trashed_at": None,
+}
 
 # What a locked card says in place of the rest.
 _CLOSED: Json = {

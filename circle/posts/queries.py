@@ -38,7 +38,7 @@ from circle.memberships.models import Role
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import Standing, require_look, require_permission
 from circle.posts import policy
-from circle.posts.cards import card_of, post_card, select_cards, select_page
+from circle.posts.cards import card_of, fresh_card, post_card, select_cards, select_page
 from circle.posts.column_policy import ColumnTier, opened
 from circle.posts.filing import Column, ColumnItem, PostTag, Tag
 from circle.posts.models import Kind, Post, PostRevision, PostStatus
@@ -223,9 +223,12 @@ def post(uow: UnitOfWork, caller: Caller | None, post_id: UUID) -> Json:
     return _with_checkout(uow, post_card(row, standing or require_look(uow, None, row["circle_id"])))
 
 
-def own_post(uow: UnitOfWork, caller: Caller, post_id: UUID) -> Json:
+def own_post(uow: UnitOfWork, caller: Caller, post: Post, *, tags: Collection[str] = ()) -> Json:
     """Return what the caller has just written: authors read their own, whatever their standing."""
-    (row,) = uow.rows(_POST, post_id=post_id, **{**policy.STRANGER, "reader_id": caller.user_id})
+    standing: Standing | None = caller.known.get(post.circle_id)
+    if standing is not None and post.kind != Kind.QUESTION and post.access_tier_id is None and not tags:
+        return fresh_card(post, caller, alias=standing.alias)
+    (row,) = uow.rows(_POST, post_id=post.id, **{**policy.STRANGER, "reader_id": caller.user_id})
     return _with_checkout(uow, card_of(row, nameless=False))
 
 

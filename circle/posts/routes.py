@@ -42,7 +42,8 @@ SPEAKING = (NotAMember, MembershipExpired, Banned, Muted, TooNew, CircleClosed)
 )
 def write_post(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json) -> Json:
     """Write a talk, an article or a question."""
-    return queries.own_post(uow, caller, writing.write_post(uow, caller, circle_id, **body).id)
+    post = writing.write_post(uow, caller, circle_id, **body)
+    return queries.own_post(uow, caller, post, tags=body.get("tags", ()))
 
 
 @of_circle.get(

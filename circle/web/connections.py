@@ -1,16 +1,18 @@
 """Flask-SQLAlchemy's engines as the kernel's connections: `None` for transactions, `read` for autocommit reads."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import cast
 
 import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from circle.config import Settings
 from circle.kernel.db import Base
+from circle.kernel.uow import Driver, Statement
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 
@@ -46,14 +48,24 @@ class PooledConnections:
     def session(self) -> Session:
         return db.session.session_factory()
 
+    def commit(self, statements: Sequence[Statement]) -> None:
+        with self._pooled(db.engine) as connection, connection.pipeline():
+            for query, params in statements:
+                query.send(connection, params)
+            # As a statement of the pipeline: the driver's own commit would wait for what was sent before.
+            connection.execute(b"COMMIT", prepare=False)
+
     def read_session(self) -> Session:
         return Session(bind=db.engines[READ], autoflush=False, expire_on_commit=False)
 
+    def reader(self) -> AbstractContextManager[Driver]:
+        return self._pooled(db.engines[READ])
+
     @contextmanager
-    def reader(self) -> "Iterator[psycopg.Connection[Any]]":
-        pooled = db.engines[READ].raw_connection()
+    def _pooled(self, engine: Engine) -> Iterator[Driver]:
+        pooled = engine.raw_connection()
         try:
-            yield cast("psycopg.Connection[Any]", pooled.driver_connection)
+            yield cast("Driver", pooled.driver_connection)
         except psycopg.OperationalError:
             pooled.invalidate()
             raise

@@ -31,8 +31,10 @@ def surround_requests(app: Flask) -> None:
     app.register_error_handler(CircleError, problem)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(IntegrityError, _integrity_error)
+    app.register_error_handler(pg.IntegrityError, _integrity_error)
     app.register_error_handler(StaleDataError, lambda _error: problem(StaleVersion()))
     app.register_error_handler(DataError, _data_error)
+    app.register_error_handler(pg.DataError, _data_error)
     app.register_error_handler(OperationalError, _database_trouble)
     app.register_error_handler(InterfaceError, _database_trouble)
     app.register_error_handler(pg.OperationalError, _database_trouble)
@@ -72,18 +74,23 @@ def _http_error(error: HTTPException) -> Response:
     return http_problem(error)
 
 
-def _integrity_error(error: IntegrityError) -> Response:
-    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+def _integrity_error(error: Any) -> Response:
+    name = getattr(getattr(_driver_error(error), "diag", None), "constraint_name", None)
     log.info("constraint", constraint=name)
     return problem(error_for_constraint(name)())
 
 
-def _data_error(error: DataError) -> Response:
+def _data_error(error: Any) -> Response:
     # Validation should have caught it: the answer is right, the log asks for a tighter schema.
-    log.error("data_error", error=str(error.orig))
+    log.error("data_error", error=str(_driver_error(error)))
     return problem(Invalid())
 
 
 def _database_trouble(error: Any) -> Response:
-    log.error("database_trouble", error=str(getattr(error, "orig", error)))
+    log.error("database_trouble", error=str(_driver_error(error)))
     return problem(Unavailable())
+
+
+def _driver_error(error: Any) -> Any:
+    """Return the driver's own error, which the ORM wraps and compiled statements don't."""
+    return getattr(error, "orig", error)

@@ -117,12 +117,15 @@ def _serve(operation: Operation, view: View) -> View:
     body_schema = operation.body() if operation.body else None
     query_schema = operation.query() if operation.query else None
     answer_schema = operation.answer() if operation.answer and not operation.hot else None
+    defaults = _defaults(query_schema)
 
     @wraps(view)
     def serve(**arguments: Any) -> Response:
         at = system()
         if query_schema is not None:
-            arguments["query"] = load(query_schema, request.args.to_dict())
+            arguments["query"] = (
+                dict(defaults) if defaults and not request.query_string else load(query_schema, request.args.to_dict())
+            )
         if body_schema is not None:
             arguments["body"] = load(body_schema, _read_json())
         if operation.versioned:
@@ -134,6 +137,14 @@ def _serve(operation: Operation, view: View) -> View:
         return _write(at, operation, view, arguments, answer_schema)
 
     return serve
+
+
+def _defaults(schema: Schema | None) -> dict[str, Any] | None:
+    """Return what a request without arguments means, unless one of them is required."""
+    if schema is None or schema.validate({}):
+        return None
+    loaded: dict[str, Any] = schema.load({})
+    return loaded
 
 
 def _read(at: System, operation: Operation, view: View, arguments: dict[str, Any], schema: Schema | None) -> Response:
@@ -161,7 +172,7 @@ def _write(at: System, operation: Operation, view: View, arguments: dict[str, An
         if replay:
             return _replayed(replay)
         result = view(uow, caller, **arguments)
-        uow.session.flush()
+        uow.flush()
         status, body, headers = _rendered(operation, result, schema)
         if key:
             key.finish(uow, status, body)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import marshmallow as ma
+import psycopg
 import pytest
 
 from circle.checkins import entries, queries, rankings
@@ -202,9 +203,9 @@ def test_the_feed_is_read_by_index(crowded: BuiltCamp, units: Units, sql: Any) -
 def explain(units: Units, query: Query, **parameters: Any) -> Any:
     with units.read() as uow:
         connection = uow._driver_connection()
-        sql, defaults = query._compiled
-        row = connection.execute(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".encode(), {**defaults, **parameters}
+        cursor = psycopg.RawCursor(connection)
+        row = cursor.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {query.sql}".encode(), query.arguments(parameters)
         ).fetchone()
     assert row is not None
     return (json.loads(row[0]) if isinstance(row[0], str) else row[0])[0]["Plan"]

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from circle.kernel.clock import ManualClock
@@ -273,16 +274,17 @@ def _plan(units: Units, query: Any, circle: BuiltCircle, **after: Any) -> Any:
     with units.read() as uow:
         standing = policy.require_look(uow, caller_of(circle.owner), circle.id)
         connection = uow._driver_connection()
-        sql, defaults = query._compiled
         parameters = {
-            **defaults,
             **policy.reading(standing),
             **after,
             "circle_id": circle.id,
             "author": circle.owner.id,
             "knows_askers": True,
         }
-        row = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".encode(), parameters).fetchone()
+        cursor = psycopg.RawCursor(connection)
+        row = cursor.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {query.sql}".encode(), query.arguments(parameters)
+        ).fetchone()
     assert row is not None
     return (json.loads(row[0]) if isinstance(row[0], str) else row[0])[0]["Plan"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from circle.kernel import audit, changes
 from circle.kernel.caller import Caller
@@ -84,8 +84,8 @@ def keep_draft(uow: UnitOfWork, post: Post, *, tags: Sequence[str] = ()) -> None
 
 def store(uow: UnitOfWork, post: Post, tags: Sequence[str] = ()) -> None:
     """Write the row; `tags` are those of a new post."""
-    uow.session.add(post)
-    uow.session.flush()
+    if inspect(post).transient:
+        uow.insert(post)
     file_under_tags(uow, post.circle_id, post.id, tags)
 
 

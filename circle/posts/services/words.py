@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Text as SqlText
-from sqlalchemy import bindparam, exists, func, or_, select
+from sqlalchemy import bindparam, exists, func, or_, select, update
 
+from circle.circles.models import Circle
 from circle.kernel import audit
 from circle.kernel.caller import Caller
 from circle.kernel.db import Query
@@ -95,7 +96,7 @@ def held_by_words(uow: UnitOfWork, standing: Standing, **texts: str) -> bool:
 
     Errors: Invalid naming every field with a blocked word, though not the word.
     """
-    if standing.may(Permission.MODERATE):
+    if standing.may(Permission.MODERATE) or not standing.blocked_words:
         return False
     verdicts = dict(zip(texts, _verdicts(uow, standing.circle_id, list(texts.values())), strict=True))
     blocked = [name for name, verdict in verdicts.items() if verdict == "block"]
@@ -123,9 +124,7 @@ def block_word(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, word: str, a
     listed = select(exists().where(BlockedWord.circle_id == circle_id, BlockedWord.word == folded))
     if uow.session.scalar(listed):
         raise WordListed
-    known = select(func.count()).select_from(BlockedWord).where(BlockedWord.circle_id == circle_id)
-    if uow.session.scalars(known).one() >= MAX_WORDS:
-        raise TooManyWords(most=MAX_WORDS)
+    _count(uow, circle_id, 1)
     row = BlockedWord(id=new_id(), circle_id=circle_id, word=folded, action=action, created_at=uow.now)
     uow.session.add(row)
     _note(uow, caller, "word.block", row)
@@ -139,7 +138,16 @@ def allow_word(uow: UnitOfWork, caller: Caller, word_id: UUID) -> None:
         raise NotFound
     require_permission(uow, caller, row.circle_id, Permission.MODERATE)
     uow.session.delete(row)
+    _count(uow, row.circle_id, -1)
     _note(uow, caller, "word.allow", row)
+
+
+def _count(uow: UnitOfWork, circle_id: UUID, difference: int) -> None:
+    """Keep the circle's count of words. Its row is locked by that, so nobody lists one too many beside another."""
+    counted = Circle.blocked_words + difference
+    kept = update(Circle).where(Circle.id == circle_id, counted <= MAX_WORDS).values(blocked_words=counted)
+    if not uow.session.execute(kept.returning(Circle.id)).all():
+        raise TooManyWords(most=MAX_WORDS)
 
 
 def _note(uow: UnitOfWork, caller: Caller, action: str, row: BlockedWord) -> None:
