@@ -16,6 +16,8 @@ from circle.kernel.uow import UnitOfWork
 
 SESSION_PREFIX = "cs_"
 TOKEN_PREFIX = "cp_"  # noqa: S105 - marks a token, is none
+# Of a token that stands in the address of a feed, where others may see it: it opens nothing else.
+FEED_SCOPE = "feed"
 # A session's last-seen is good to this long; finer would mean a write per read.
 SEEN_EVERY = timedelta(minutes=10)
 

@@ -1,12 +1,13 @@
 """Shapes of accounts in requests and answers."""
 
 from circle.accounts.models import CodePurpose
+from circle.accounts.policy import FEED_SCOPE
 from circle.kernel.text import LANGUAGES
 from circle.web.fields import Choice, Dict, Id, Instant, Int, List, Nested, OutBool, OutStr, Schema, Str
 
 _EMAIL = {"example": "linxiao@example.org"}
 _PASSWORD = {"example": "correct horse battery staple"}
-SCOPES = ("read", "write")
+SCOPES = ("read", "write", FEED_SCOPE)
 
 
 class _Address(Schema):
@@ -99,7 +100,11 @@ class SessionOut(Schema):
 
 class TokenIn(Schema):
     name = Str(most=80, required=True, metadata={"example": "back-up script"})
-    scopes = List(Choice(SCOPES), required=True, metadata={"example": ["read"]})
+    scopes = List(
+        Choice(SCOPES),
+        required=True,
+        metadata={"description": "`feed` stands alone: for the addresses of Atom feeds.", "example": ["read"]},
+    )
     expires_at = Instant(load_default=None)
 
 

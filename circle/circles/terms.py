@@ -30,7 +30,16 @@ def term_end(term: Term, anchor: datetime, n: int, zone: str) -> datetime | None
         return None
     if term.interval == Interval.FIXED:
         return term.fixed_end_at
-    months = _MONTHS[Interval(term.interval)] * term.interval_count * n
+    return months_after(anchor, months_of(term) * n, zone)
+
+
+def months_of(term: Term) -> int:
+    """Return how many months a term lasts; 0 for one that is not counted in months: for life, or to a fixed end."""
+    return _MONTHS.get(Interval(term.interval), 0) * term.interval_count
+
+
+def months_after(anchor: datetime, months: int, zone: str) -> datetime:
+    """Return the instant so many months after an anchor, by the calendar and wall clock of a zone."""
     return _in_zone(_add_months(anchor.astimezone(ZoneInfo(zone)), months), ZoneInfo(zone))
 
 

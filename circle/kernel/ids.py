@@ -25,6 +25,12 @@ def new_code(length: int = 10) -> str:
     return "".join(secrets.choice(_READABLE) for _ in range(length))
 
 
+def code_from(seal: bytes, length: int) -> str:
+    """Return the readable code that stands for random bytes: the same bytes, the same code."""
+    number = int.from_bytes(seal)
+    return "".join(_READABLE[number // len(_READABLE) ** place % len(_READABLE)] for place in range(length))
+
+
 def digest(secret: str) -> bytes:
     """Return the SHA-256 under which a high-entropy secret is stored and looked up."""
     return hashlib.sha256(secret.encode()).digest()

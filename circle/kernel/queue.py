@@ -18,10 +18,14 @@ log = structlog.get_logger(__name__)
 
 # One worker process each. A room without a queue of its own shares the first.
 QUEUES = ("default", "billing", "media")
+# Copying gigabytes must hold up no notice and no payment.
+_SHARED = {"exports": "media"}
 
 # A job that waits longer than this in Redis was overtaken by the sweeper.
 _TTL = 300
 _TIMEOUT = 600
+# A whole circle with its films takes longer than any other job.
+_TIMEOUTS = {"exports": 6 * 3600}
 _FAILURE_TTL = 3600
 # A ring that nobody answered, because its worker was killed or Redis flushed, keeps others out for this long.
 _WAITING_SECONDS = 30
@@ -32,7 +36,7 @@ _QUIET_SECONDS = 2.0
 def queue_of(job: str) -> str:
     """Return the queue of a job named `room.verb`."""
     room = job.partition(".")[0]
-    return room if room in QUEUES else QUEUES[0]
+    return room if room in QUEUES else _SHARED.get(room, QUEUES[0])
 
 
 class Doorbell(Protocol):
@@ -68,7 +72,8 @@ class RqDoorbell:
 
     def _enqueue(self, job: str) -> None:
         queue = Queue(queue_of(job), connection=self._redis, serializer=JSONSerializer)
-        queue.enqueue(f"workers.{job}", ttl=_TTL, job_timeout=_TIMEOUT, result_ttl=0, failure_ttl=_FAILURE_TTL)
+        timeout = _TIMEOUTS.get(job.partition(".")[0], _TIMEOUT)
+        queue.enqueue(f"workers.{job}", ttl=_TTL, job_timeout=timeout, result_ttl=0, failure_ttl=_FAILURE_TTL)
 
 
 class SilentDoorbell:

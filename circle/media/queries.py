@@ -81,6 +81,19 @@ def attachments(uow: UnitOfWork, parents: Iterable[UUID]) -> Mapping[UUID, list[
     return cards
 
 
+_OBJECTS = Query(
+    lambda: select(Media.id, Media.object_key, Media.filename, Media.content_type, Media.kind, Media.size).where(
+        _any_of(Media.id, "ids"), Media.status == MediaStatus.READY
+    )
+)
+
+
+def objects(uow: UnitOfWork, media_ids: Iterable[UUID]) -> dict[UUID, Json]:
+    """Return where finished objects lie in the storage, by id, for who copies them; others are left out."""
+    wanted = list(media_ids)
+    return {row["id"]: row for row in (uow.rows(_OBJECTS, ids=wanted) if wanted else [])}
+
+
 def find_media(uow: UnitOfWork, media_id: UUID) -> Media | None:
     """Return the row as an object of no session: to look at, not to change."""
     row = uow.row(_BY_ID, id=media_id)

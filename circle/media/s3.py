@@ -29,7 +29,7 @@ _QUICK_FAILURE_SECONDS = 1.0
 _CHUNK = 256 * 1024
 _PART = 16 * 1024 * 1024
 _MOST_KEYS = 1000  # of one DeleteObjects call
-_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NotFound", "404"})
+_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NotFound", "404"})
 
 
 class S3Storage:
@@ -103,6 +103,13 @@ class S3Storage:
             if answer.get("Errors"):
                 log.warning("storage_failed", operation="delete_objects", errors=answer["Errors"][:3])
                 raise StorageUnavailable
+
+    def abort_uploads(self, prefix: str) -> None:
+        answer = self._require("list_multipart_uploads", Prefix=prefix, MaxUploads=_MOST_KEYS)
+        for begun in answer.get("Uploads", ()):
+            if begun["Key"].startswith(prefix):
+                # None: ended meanwhile.
+                self._call("abort_multipart_upload", Key=begun["Key"], UploadId=begun["UploadId"])
 
     def ensure_bucket(self) -> None:
         if self._call("head_bucket") is None:

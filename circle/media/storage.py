@@ -53,6 +53,10 @@ class Storage(Protocol):
         """Delete objects; what is not there is no error."""
         ...
 
+    def abort_uploads(self, prefix: str) -> None:
+        """Forget uploads in parts that were begun under keys of this prefix and never ended."""
+        ...
+
     def ensure_bucket(self) -> None: ...
 
     def check(self) -> str | None:

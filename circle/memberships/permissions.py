@@ -12,6 +12,7 @@ class Permission(StrEnum):
     TRANSFER_CIRCLE = "transfer_circle"
     SEE_MONEY = "see_money"
     MOVE_MONEY = "move_money"
+    GIVE_DISCOUNTS = "give_discounts"
     INVITE = "invite"
     GIVE_ACCESS = "give_access"
     SET_ROLES = "set_roles"
@@ -26,6 +27,7 @@ class Permission(StrEnum):
     IMPORT_EXPORT = "import_export"
     SEE_AUDIT = "see_audit"
     TEACH = "teach"
+    CORRECT_TEACHERS = "correct_teachers"
 
 
 _OWNER = frozenset({Role.OWNER})
@@ -40,6 +42,7 @@ TABLE: dict[Permission, tuple[frozenset[Role], Text]] = {
     Permission.TRANSFER_CIRCLE: (_OWNER, Text("只有星主可以转让星球。", "Only the owner may hand the circle over.")),
     Permission.SEE_MONEY: (_PARTNERS, Text("只有星主和合伙人可以查看收入。", "Only the owner and partners may see the money.")),
     Permission.MOVE_MONEY: (_OWNER, Text("只有星主可以退款和提现。", "Only the owner may refund and withdraw.")),
+    Permission.GIVE_DISCOUNTS: (_PARTNERS, Text("只有星主和合伙人可以管理优惠码。", "Only the owner and partners may manage coupons.")),
     Permission.INVITE: (_STAFF, Text("你不能邀请成员。", "You may not invite members.")),
     Permission.GIVE_ACCESS: (_PARTNERS, Text("只有星主和合伙人可以赠送会员天数。", "Only the owner and partners may give access on the house.")),
     Permission.SET_ROLES: (_PARTNERS, Text("只有星主和合伙人可以设置角色。", "Only the owner and partners may set roles.")),
@@ -54,6 +57,7 @@ TABLE: dict[Permission, tuple[frozenset[Role], Text]] = {
     Permission.IMPORT_EXPORT: (_PARTNERS, Text("只有星主和合伙人可以导入导出。", "Only the owner and partners may import or export.")),
     Permission.SEE_AUDIT: (_PARTNERS, Text("只有星主和合伙人可以查看操作记录。", "Only the owner and partners may see the audit log.")),
     Permission.TEACH: (_EXPERTS, Text("只有老师可以这样做。", "Only teachers may do this.")),
+    Permission.CORRECT_TEACHERS: (_PARTNERS, Text("只有写点评的人、星主和合伙人可以修改它。", "Only who wrote it, the owner and partners may change a review.")),
 }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from circle.accounts.models import User
@@ -178,7 +179,8 @@ def best_grant() -> LateralFromClause:
     )
 
 
-def _with_standing(statement: Select[*tuple[Any, ...]], circle_id: Any, user_id: Any) -> Select[*tuple[Any, ...]]:
+def with_standing(statement: Select[*tuple[Any, ...]], circle_id: Any, user_id: Any) -> Select[*tuple[Any, ...]]:
+    """Have each row of a statement bring along what somebody is in a circle, for `standing_from`; run with `now`."""
     grant = best_grant()
     return (
         statement.add_columns(
@@ -211,7 +213,7 @@ def _with_standing(statement: Select[*tuple[Any, ...]], circle_id: Any, user_id:
 def _select_standing() -> Select[*tuple[Any, ...]]:
     one = select(literal(1).label("one")).subquery("one")
     circle_id = bindparam("circle_id", type_=Uuid())
-    return _with_standing(select(one.c.one).select_from(one), circle_id, bindparam("user_id", type_=Uuid()))
+    return with_standing(select(one.c.one).select_from(one), circle_id, bindparam("user_id", type_=Uuid()))
 
 
 _STANDING = Query(_select_standing)
@@ -225,7 +227,7 @@ def standing_gate(argument: str, circle_of: ColumnElement[UUID] | None = None) -
 
     def extended(credential: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
         found = bindparam("key", type_=Uuid()) if circle_of is None else circle_of
-        return _with_standing(credential, found, User.id)
+        return with_standing(credential, found, User.id)
 
     by_session = Query(lambda: extended(select_by_session()))
     by_token = Query(lambda: extended(select_by_token()))
@@ -237,14 +239,43 @@ def standing_gate(argument: str, circle_of: ColumnElement[UUID] | None = None) -
             return None
         caller = caller_from(row, uow.now)
         if row["circle_id"] is not None:
-            standing = _standing_from(row, uow.now, caller.user_id)
+            standing = standing_from(row, uow.now, caller.user_id)
             caller.known[row["circle_id"]] = caller.known[view_args.get(argument)] = standing
         return caller
 
     return gate
 
 
-def _standing_from(row: Row, now: datetime, user_id: UUID | None) -> Standing:
+def circles_gate() -> Gate:
+    """Return a gate that finds caller and standings in all their circles in one statement, for `standings_of`."""
+
+    def extended(credential: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+        mine = aliased(Membership, name="mine")
+        return with_standing(credential.outerjoin(mine, mine.user_id == User.id), mine.circle_id, User.id)
+
+    by_session = Query(lambda: extended(select_by_session()))
+    by_token = Query(lambda: extended(select_by_token()))
+
+    def gate(uow: UnitOfWork, credential: str, _view_args: Mapping[str, Any]) -> Caller | None:
+        query = by_token if credential.startswith(TOKEN_PREFIX) else by_session
+        rows = uow.rows(query, hash=digest(credential), now=uow.now)
+        if not rows:
+            return None
+        caller = caller_from(rows[0], uow.now)
+        joined = (row for row in rows if row["circle_id"] is not None)
+        caller.known.update((row["circle_id"], standing_from(row, uow.now, caller.user_id)) for row in joined)
+        return caller
+
+    return gate
+
+
+def standings_of(caller: Caller) -> list[Standing]:
+    """Return what a caller whom `circles_gate` let in is, in each circle that they have joined or asked to."""
+    return [known for known in caller.known.values() if isinstance(known, Standing)]
+
+
+def standing_from(row: Row, now: datetime, user_id: UUID | None) -> Standing:
+    """Return the standing that a row of `with_standing` holds."""
     fields = {name: row[name] for name in Standing.__dataclass_fields__ if name not in {"now", "user_id"}}
     return Standing(now=now, user_id=user_id, **fields)
 
@@ -269,7 +300,7 @@ def find_standing_of(uow: UnitOfWork, user_id: UUID | None, circle_id: UUID) -> 
     row = uow.row(_STANDING, circle_id=circle_id, user_id=user_id, now=uow.now)
     if row is None or row["circle_id"] is None:
         raise NotFound
-    return _standing_from(row, uow.now, user_id)
+    return standing_from(row, uow.now, user_id)
 
 
 def require_look(uow: UnitOfWork, caller: Caller | None, circle_id: UUID, *, as_admitted: bool = False) -> Standing:

@@ -1,7 +1,7 @@
 """Answers: orjson bytes, entity tags, caching headers, problem+json."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from circle.kernel.errors import CircleError, Invalid, TooManyRequests
 from circle.kernel.text import DEFAULT_LANGUAGE, LANGUAGES, Language, Text
+from circle.kernel.uow import UnitOfWork
 from circle.web.limits import Allowance
 
 JSON = "application/json"
@@ -32,6 +33,8 @@ class Answer:
     data: Any
     status: int | None = None
     headers: Mapping[str, str] | None = None
+    # Of a GET: what is written once it stands, such as a count, in a unit of its own.
+    afterwards: Callable[[UnitOfWork], None] | None = None
 
 
 def dumps(data: Any) -> bytes:
@@ -79,9 +82,9 @@ def json_response(body: bytes, status: int, *, version: int | None = None, priva
     return response
 
 
-def text_response(text: str, mimetype: str) -> Response:
-    """Return text that is no JSON, to be saved as a file; never kept by a cache."""
-    response = Response(text, 200, mimetype=mimetype)
+def text_response(content: str | bytes, mimetype: str) -> Response:
+    """Return what is no JSON, to be saved as a file; never kept by a cache."""
+    response = Response(content, 200, mimetype=mimetype)
     response.headers["Content-Disposition"] = "attachment"
     response.headers["Cache-Control"] = "private, no-store"
     return response

@@ -170,4 +170,5 @@ List = ma.fields.List
 Dict = ma.fields.Dict
 OutStr = ma.fields.String
 OutInt = ma.fields.Integer
+OutNumber = ma.fields.Float
 OutBool = ma.fields.Boolean

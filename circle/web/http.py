@@ -20,6 +20,8 @@ log = structlog.get_logger("circle.request")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = frozenset({"health.healthz", "health.readyz", "metrics.metrics"})
+# Tokens may stand in an address, as those of feeds do, but not in a log.
+_TOKEN = re.compile(r"\b(c[ps]_)[A-Za-z0-9_-]{16,}")
 MAX_BODY = 2 * 1024 * 1024
 
 
@@ -59,7 +61,7 @@ def _end(response: Response) -> Response:
         log.info(
             "request",
             method=request.method,
-            path=request.path,
+            path=_TOKEN.sub(r"\1…", request.path),
             status=response.status_code,
             ms=round(seconds * 1000, 1),
             route=route,

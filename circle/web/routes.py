@@ -70,7 +70,7 @@ class Operation:
     steps: bool = False
     gate: Gate | None = None
     redirects: bool = False
-    # The view of a GET returns text of this media type, such as a file to download.
+    # The view of a GET returns a file of this media type to download, as text or bytes.
     text: str | None = None
 
     @property
@@ -148,18 +148,21 @@ def _defaults(schema: Schema | None) -> dict[str, Any] | None:
 
 
 def _read(at: System, operation: Operation, view: View, arguments: dict[str, Any], schema: Schema | None) -> Response:
-    if operation.limits:
-        _admit(at, operation, arguments)
+    admitted = _admit(at, operation, arguments) if operation.limits else None
     with at.units.read() as uow:
-        caller = find_caller(at, uow, operation)
+        caller = admitted if operation.limits else find_caller(at, uow, operation)
         result = view(uow, caller, **arguments)
-        data = schema.dump(result) if schema else result
-    if caller and caller.unseen:
+        answer = result if isinstance(result, Answer) else Answer(result)
+        data = schema.dump(answer.data) if schema else answer.data
+    if caller and caller.unseen and not operation.limits:
         at.seen(at.units, caller)
+    if answer.afterwards:
+        with at.units.write() as unit:
+            answer.afterwards(unit)
     if operation.redirects:
         return _redirect(data)
     if operation.text:
-        return _finish(text_response(data, operation.text))
+        return _finish(text_response(data, operation.text), answer.headers)
     version = data.get("version") if isinstance(data, dict) else None
     return _finish(json_response(dumps(data), 200, version=version, private=caller is not None))
 

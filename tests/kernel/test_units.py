@@ -96,6 +96,7 @@ def test_an_inserted_row_is_an_entity_that_may_be_changed(units: Units, world: W
     with units.write() as uow:
         word = BlockedWord(circle_id=circle.id, word="刷单", action="block", created_at=uow.now)
         uow.insert(word)
+        assert uow.get(BlockedWord, word.id) is word
         assert uow.session.get(BlockedWord, word.id) is word
         word.action = "review"
 

@@ -128,6 +128,9 @@ def create_token(
     require_session(caller)
     if not scopes:
         raise Invalid.field("scopes", "too_short", "至少选择一种权限。", "Choose one scope at least.")
+    if policy.FEED_SCOPE in scopes and len(set(scopes)) > 1:
+        zh, en = "用于订阅的令牌不能有其他权限。", "A token for feeds has no other scope."
+        raise Invalid.field("scopes", "one_of", zh, en)
     if expires_at is not None and expires_at <= uow.now:
         raise Invalid.field("expires_at", "in_the_past", "到期时间须在将来。", "Must lie in the future.")
     secret = new_secret(policy.TOKEN_PREFIX)

@@ -1,6 +1,6 @@
 """Attaching objects to what shows them. Whoever calls has checked that the caller may change the parent."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -36,13 +36,15 @@ def attach(
     *,
     purpose: Purpose,
     to: UUID,
+    elsewhere: Collection[UUID] = (),
     limits: Limits | None = None,
     field: str = "attachments",
 ) -> list[Media]:
     """Let `to` show exactly these objects, in this order; what it showed besides is detached.
 
     New ones must be the caller's own, of this purpose, completed, and attached to nothing else; those that are there
-    already may stay whoever edits. `limits`: those of posts unless given. Errors: Invalid at `field`.
+    already may stay whoever edits, and those of `elsewhere` stay where they are and are only counted. `limits`: those
+    of posts unless given. Errors: Invalid at `field`.
     """
     wanted = list(dict.fromkeys(media_ids))
     rows = _lock(uow, wanted, to)
@@ -50,14 +52,15 @@ def attach(
     errors = [
         FieldError(f"{field}.{index}", *trouble)
         for index, media_id in enumerate(wanted)
-        if (trouble := _trouble(by_id.get(media_id), caller, purpose, to)) is not None
+        if media_id not in elsewhere and (trouble := _trouble(by_id.get(media_id), caller, purpose, to)) is not None
     ]
     if errors:
         raise Invalid(*errors)
     attached = [by_id[media_id] for media_id in wanted]
     _require_within(limits or _limits_of_posts(uow), attached, field)
     for position, media in enumerate(attached):
-        _attach(uow, media, to, position)
+        if media.id not in elsewhere:
+            _attach(uow, media, to, position)
     for media in rows:
         if media.id not in wanted:
             _detach(uow, media)

@@ -20,7 +20,7 @@ def add_object(
     sha256: bytes,
     expires_at: datetime,
 ) -> Media:
-    """Record a file that was written to the storage under `key`; its owner alone can fetch it until it expires."""
+    """Record a file that was written to the storage under `key`; a room's own route gives it out until it expires."""
     media = Media(
         id=new_id(),
         owner_id=owner_id,

@@ -60,6 +60,28 @@ def give_access(
     return True
 
 
+def extend_access(
+    uow: UnitOfWork, membership: Membership, *, source: GrantSource, source_id: UUID, ends_at: datetime
+) -> None:
+    """Let what one source granted last longer, over a gap where it had run out. Errors: SeatsTaken."""
+    tier_id = uow.session.scalar(
+        update(Grant)
+        .where(
+            Grant.membership_id == membership.id,
+            Grant.source == source,
+            Grant.source_id == source_id,
+            Grant.revoked_at.is_(None),
+            Grant.ends_at < ends_at,
+        )
+        .values(ends_at=ends_at)
+        .returning(Grant.tier_id)
+    )
+    if tier_id is not None:
+        _review_by(uow, membership, ends_at)
+        take_seat(uow, membership, tier_id)
+        activate(uow, membership)
+
+
 def _review_by(uow: UnitOfWork, membership: Membership, ends_at: datetime) -> None:
     uow.session.execute(
         update(Membership)
@@ -142,9 +164,9 @@ def settle_status(uow: UnitOfWork, membership: Membership) -> None:
     uow.emit(events.MemberExpired(membership.circle_id, membership.user_id, membership.id))
 
 
-def hold_seat(uow: UnitOfWork, membership: Membership, tier_id: UUID) -> None:
-    """Keep a seat for somebody who is about to pay. Errors: SeatsTaken."""
-    _seat(uow, membership, tier_id, held_until=uow.now + SEAT_HOLD)
+def hold_seat(uow: UnitOfWork, membership: Membership, tier_id: UUID, *, until: datetime | None = None) -> None:
+    """Keep a seat for somebody who is about to pay, or will have it from `until` on. Errors: SeatsTaken."""
+    _seat(uow, membership, tier_id, held_until=(until or uow.now) + SEAT_HOLD)
 
 
 def take_seat(uow: UnitOfWork, membership: Membership, tier_id: UUID) -> None:
