@@ -1,6 +1,6 @@
 """Money that has to move or be looked after."""
 
-from circle.billing import steps
+from circle.billing import offer_steps, payout_steps, reconcile_steps, renewal_steps, steps
 from circle.kernel.uow import Units
 from workers.runtime import job
 
@@ -24,6 +24,18 @@ def refund(units: Units) -> int:
 
 
 @job
+def pay_out(units: Units) -> int:
+    """Send approved payouts to creators."""
+    return payout_steps.send_payouts(units)
+
+
+@job
+def reconcile(units: Units) -> int:
+    """Compare providers' books of closed days with ours."""
+    return reconcile_steps.reconcile(units)
+
+
+@job
 def expire_checkouts(units: Units) -> int:
     """Close checkouts that nobody paid in time."""
     return steps.expire_checkouts(units)
@@ -36,9 +48,39 @@ def release(units: Units) -> int:
 
 
 @job
-def lapse(units: Units) -> int:
-    """Close subscriptions whose term is over."""
-    return steps.lapse(units)
+def bill(units: Units) -> int:
+    """Open renewals, and attempts for those to be charged now."""
+    return renewal_steps.bill(units)
+
+
+@job
+def charge(units: Units) -> int:
+    """Send planned charges."""
+    return renewal_steps.charge(units)
+
+
+@job
+def dun(units: Units) -> int:
+    """Try again to collect what is overdue."""
+    return renewal_steps.dun(units)
+
+
+@job
+def end(units: Units) -> int:
+    """Call past due, write off or end subscriptions whose term is over."""
+    return renewal_steps.end(units)
+
+
+@job
+def remind(units: Units) -> int:
+    """Remind of renewals, and of access that ends."""
+    return renewal_steps.remind(units)
+
+
+@job
+def campaigns(units: Units) -> int:
+    """Tell subscribers of price changes, and settle those whose time has come."""
+    return offer_steps.run_campaigns(units)
 
 
 @job

@@ -47,6 +47,21 @@ class PaymentUnderWay(Conflict):
     text = Text("一笔付款正在处理中，请稍候。", "A payment is being processed; wait for its result.")
 
 
+class NotYourSubscription(Forbidden):
+    code = "not_your_subscription"
+    text = Text("订阅只能由成员本人操作。", "Only the member can do this with their subscription.")
+
+
+class RenewedAlready(Conflict):
+    code = "renewed_already"
+    text = Text("下一期已付款。", "The next term is paid already.")
+
+
+class NotRenewable(Conflict):
+    code = "not_renewable"
+    text = Text("该订阅不能续费，请重新加入。", "This subscription can't be renewed; join again.")
+
+
 class ChargedAlready(Conflict):
     code = "charged_already"
     text = Text("已为此付过款。", "This has been paid for already.")
@@ -73,6 +88,24 @@ class RefundInPartNotYours(Forbidden):
         "你可以全额退款，部分退款由星主决定。",
         "You may have all of it back; refunds in part are the creator's to give.",
     )
+
+
+class BalanceTooLow(Conflict):
+    code = "balance_too_low"
+    text = Text(
+        "可提现余额不足，待结算的款项过退款期后才能提现。", "Not that much is available; pending money is not yet."
+    )
+
+
+class SentByProvider(Conflict):
+    code = "sent_by_provider"
+    text = Text("这笔提现由支付渠道打款。", "This payout is sent by the payment provider.")
+
+
+class UnknownPayee(CircleError):
+    status = 422
+    code = "unknown_payee"
+    text = Text("这个渠道不能向此收款方付款。", "That provider can't send money there.")
 
 
 class ForgedNotification(Unauthenticated):
@@ -105,6 +138,13 @@ class InstallationMoved(Unavailable):
         "此数据库属于另一个站点，管理员确认之前不会收款。",
         "This database belongs to another site; nothing is charged until an operator confirms the move.",
     )
+
+
+class BillingStopped(Unavailable):
+    """The breaker is open: something charged more, or more often, than it may."""
+
+    code = "billing_stopped"
+    text = Text("自动扣款已停止，等待管理员检查。", "Automatic charges are stopped until an operator has looked.")
 
 
 on_constraint("uq_subscriptions_live", AlreadyAMember)

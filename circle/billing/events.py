@@ -1,6 +1,7 @@
 """What happened to money."""
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 
@@ -39,3 +40,89 @@ class CheckoutExpired:
     user_id: UUID
     kind: str
     subject_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutSettled:
+    """A withdrawal has come to its end: `succeeded`, or `failed` and its money is available again."""
+
+    payout_id: UUID
+    circle_id: UUID
+    user_id: UUID
+    status: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComingCharge:
+    """Somebody will be charged for a renewal on the day `on`, in their zone."""
+
+    invoice_id: UUID
+    circle_id: UUID
+    user_id: UUID
+    amount: int
+    currency: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalsAnnounced:
+    """A batch of renewals was opened; `coming` are those that are charged by themselves."""
+
+    coming: tuple[ComingCharge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalUnpaid:
+    """A reminder of a renewal that the member pays by themselves: so many days before (negative) or after its day."""
+
+    invoice_id: UUID
+    circle_id: UUID
+    user_id: UUID
+    amount: int
+    currency: str
+    on: date
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFailed:
+    """A charge did not go through; `code` says why, `again` whether it is tried again by itself."""
+
+    invoice_id: UUID
+    circle_id: UUID
+    user_id: UUID
+    amount: int
+    currency: str
+    code: str
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GraceEnding:
+    """The access of somebody whose renewal is not paid ends on the day `on`."""
+
+    invoice_id: UUID
+    circle_id: UUID
+    user_id: UUID
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRenewed:
+    """The next period is paid."""
+
+    subscription_id: UUID
+    invoice_id: UUID
+    circle_id: UUID
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionEnded:
+    """A term ran out and is not renewed, although nobody cancelled it."""
+
+    subscription_id: UUID
+    circle_id: UUID
+    user_id: UUID

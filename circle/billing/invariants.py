@@ -89,7 +89,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         """,
     ),
     Invariant(
-        "the clearing account equals what providers took and gave back",
+        "the clearing account equals what providers took, gave back and paid out",
         """
         WITH moved AS (
             SELECT a.provider, a.received_currency AS currency, a.received AS amount
@@ -97,6 +97,8 @@ INVARIANTS: tuple[Invariant, ...] = (
             UNION ALL
             SELECT a.provider, r.currency, -r.amount
             FROM refunds r JOIN payment_attempts a ON a.id = r.attempt_id WHERE r.status = 'succeeded'
+            UNION ALL
+            SELECT coalesce(p.provider, 'by_hand'), p.currency, -p.amount FROM payouts p WHERE p.status = 'succeeded'
             UNION ALL
             SELECT l.provider, l.currency, e.amount
             FROM ledger_accounts l JOIN ledger_entries e ON e.account_id = l.id WHERE l.kind = 'clearing'
@@ -116,13 +118,50 @@ INVARIANTS: tuple[Invariant, ...] = (
         """,
     ),
     Invariant(
-        "no payment or refund is without an answer for more than a day",
+        "what the sandbox holds for us equals its clearing account",
+        """
+        WITH held AS (
+            SELECT s.currency, s.amount FROM sandbox_charges s
+            JOIN payment_attempts a ON a.number = s.number AND a.status = 'succeeded' WHERE s.state = 'succeeded'
+            UNION ALL
+            SELECT s.currency, -s.amount FROM sandbox_refunds s
+            JOIN refunds r ON r.number = s.number AND r.status = 'succeeded' WHERE s.state = 'succeeded'
+            UNION ALL
+            SELECT s.currency, -s.amount FROM sandbox_payouts s
+            JOIN payouts p ON p.number = s.number AND p.status = 'succeeded' WHERE s.state = 'succeeded'
+            UNION ALL
+            SELECT l.currency, e.amount FROM ledger_accounts l JOIN ledger_entries e ON e.account_id = l.id
+            WHERE l.kind = 'clearing' AND l.provider = 'sandbox'
+        )
+        SELECT currency FROM held GROUP BY currency HAVING sum(amount) <> 0
+        """,
+    ),
+    Invariant(
+        "a payout's money is where its state says",
+        """
+        SELECT p.number FROM payouts p
+        LEFT JOIN ledger_transactions t ON t.source_id = p.id
+        LEFT JOIN ledger_entries e ON e.transaction_id = t.id
+        LEFT JOIN ledger_accounts l ON l.id = e.account_id
+        GROUP BY p.id
+        HAVING coalesce(sum(e.amount) FILTER (WHERE l.kind = 'creator_available'), 0)
+               <> CASE WHEN p.status IN ('failed', 'canceled') THEN 0 ELSE -p.amount END
+            OR coalesce(sum(e.amount) FILTER (WHERE l.kind = 'creator_payout'), 0)
+               <> CASE WHEN p.status IN ('requested', 'approved', 'in_transit') THEN p.amount ELSE 0 END
+            OR coalesce(sum(e.amount) FILTER (WHERE l.kind = 'clearing'), 0)
+               <> CASE WHEN p.status = 'succeeded' THEN p.amount ELSE 0 END
+        """,
+    ),
+    Invariant(
+        "no payment, refund or payout is without an answer for more than a day",
         """
         SELECT number FROM payment_attempts
         WHERE status IN ('created', 'processing') AND created_at < :now - interval '1 day'
         UNION ALL
         SELECT number FROM refunds
         WHERE status IN ('pending', 'processing') AND created_at < :now - interval '1 day'
+        UNION ALL
+        SELECT number FROM payouts WHERE status = 'in_transit' AND sent_at < :now - interval '1 day'
         """,
     ),
     Invariant(
@@ -130,6 +169,49 @@ INVARIANTS: tuple[Invariant, ...] = (
         """
         SELECT s.id FROM subscriptions s
         WHERE s.status IN ('trialing', 'active') AND s.current_period_end < :now - interval '10 minutes'
+        """,
+    ),
+    Invariant(
+        "nobody is past due for longer than their last retry takes",
+        """
+        SELECT s.id FROM subscriptions s
+        WHERE s.status = 'past_due' AND s.current_period_end < :now - interval '8 days 10 minutes'
+          AND NOT EXISTS (SELECT FROM invoices i WHERE i.subscription_id = s.id AND i.kind = 'renewal'
+                          AND i.status = 'open' AND i.due_at > :now - interval '8 days 10 minutes')
+        """,
+    ),
+    Invariant(
+        "a subscription knows whether its next term waits for money",
+        """
+        SELECT s.id FROM subscriptions s
+        WHERE s.renewal_open <> EXISTS (SELECT FROM invoices i WHERE i.subscription_id = s.id
+                                        AND i.kind = 'renewal' AND i.status = 'open')
+        """,
+    ),
+    Invariant(
+        "nobody was charged by itself without being told before",
+        """
+        SELECT a.number FROM payment_attempts a JOIN invoices i ON i.id = a.invoice_id
+        WHERE i.kind = 'renewal' AND NOT a.on_session AND a.sent_at IS NOT NULL
+          AND (i.noticed_at IS NULL OR i.noticed_at >= a.sent_at)
+        """,
+    ),
+    Invariant(
+        "grace ends with the renewal that it waits for",
+        """
+        SELECT i.number FROM invoices i JOIN grants g ON g.source = 'grace' AND g.source_id = i.id
+        WHERE i.status IN ('void', 'uncollectible') AND g.revoked_at IS NULL
+        """,
+    ),
+    Invariant(
+        "terms are counted from their anchor",
+        """
+        SELECT s.id FROM subscriptions s
+        WHERE s.anchor_months > 0
+          -- Not to the hour: PostgreSQL and Python carry zone data of their own, of different years.
+          AND abs(extract(epoch FROM s.current_period_end - (
+              (s.anchor_at AT TIME ZONE s.timezone) + make_interval(months => s.anchor_months)
+          ) AT TIME ZONE s.timezone)) > 12 * 3600
         """,
     ),
     Invariant(
@@ -153,6 +235,54 @@ INVARIANTS: tuple[Invariant, ...] = (
         """
         SELECT i.number FROM checkouts c JOIN invoices i ON i.id = c.invoice_id
         WHERE (c.status = 'open') <> (i.status = 'open')
+        """,
+    ),
+    Invariant(
+        "a coupon is used as often as it is counted, and never more than it may be",
+        """
+        SELECT c.code FROM coupons c LEFT JOIN discounts d ON d.coupon_id = c.id AND d.released_at IS NULL
+        WHERE c.max_uses IS NOT NULL GROUP BY c.id HAVING c.uses <> count(d.id) OR count(d.id) > c.max_uses
+        """,
+    ),
+    Invariant(
+        "a coupon whose checkout was never paid is free again",
+        """
+        SELECT d.id FROM discounts d JOIN subscriptions s ON s.id = d.subscription_id
+        WHERE d.released_at IS NULL AND s.status IN ('canceled', 'expired')
+          AND s.anchor_at IS NULL AND s.trial_ends_at IS NULL
+        """,
+    ),
+    Invariant(
+        "a gift that was claimed grants once, any other nothing",
+        """
+        SELECT f.id FROM gifts f LEFT JOIN grants g ON g.source = 'gift' AND g.source_id = f.id
+        GROUP BY f.id HAVING count(g.id) <> CASE WHEN f.claimed_by IS NULL THEN 0 ELSE 1 END
+        """,
+    ),
+    Invariant(
+        "a gift that was given back in full grants nothing",
+        """
+        SELECT f.id FROM gifts f JOIN invoices i ON i.id = f.invoice_id
+        JOIN grants g ON g.source = 'gift' AND g.source_id = f.id
+        WHERE i.status = 'refunded' AND g.revoked_at IS NULL
+        """,
+    ),
+    Invariant(
+        "an upgrade costs what was quoted, and grants once",
+        """
+        SELECT i.number FROM invoices i JOIN quotes q ON q.id = i.subject_id
+        WHERE i.kind = 'upgrade' AND (i.amount <> q.due OR i.currency <> q.currency
+            OR i.status IN ('paid', 'partially_refunded', 'refunded')
+               AND 1 <> (SELECT count(*) FROM grants g WHERE g.source = 'invoice' AND g.source_id = i.id))
+        """,
+    ),
+    Invariant(
+        "nobody renews at a price that rose without their consent",
+        """
+        SELECT c.subscription_id FROM price_changes c
+        JOIN price_campaigns p ON p.id = c.campaign_id AND p.rises AND NOT p.withdrawn
+        JOIN subscriptions s ON s.id = c.subscription_id
+        WHERE c.consented_at IS NULL AND c.outcome = 'moved'
         """,
     ),
 )

@@ -36,6 +36,8 @@ class InvoiceKind(StrEnum):
 
     JOIN = "join"
     RENEWAL = "renewal"
+    UPGRADE = "upgrade"  # the rest of a period on a better tier
+    GIFT = "gift"  # `subject_id` is the gift
 
 
 class PaymentMethod(Versioned, Base):
@@ -61,11 +63,12 @@ class JoinRequest(Base):
     membership_id: Mapped[UUID] = mapped_column(ForeignKey("memberships.id"), primary_key=True)
     price_id: Mapped[UUID] = mapped_column(ForeignKey("prices.id"))
     collection: Mapped[str]
+    coupon_id: Mapped[UUID | None] = mapped_column(ForeignKey("coupons.id"))
     created_at: Mapped[datetime]
 
 
 class Subscription(Base):
-    """The intent to renew. Period n ends at `term_end(price, anchor_at, n, timezone)`, counted from the anchor."""
+    """The intent to renew. The last paid period ends `anchor_months` months after the anchor, by its own zone."""
 
     __tablename__ = "subscriptions"
 
@@ -75,17 +78,24 @@ class Subscription(Base):
     membership_id: Mapped[UUID] = mapped_column(ForeignKey("memberships.id"), index=True)
     tier_id: Mapped[UUID] = mapped_column(ForeignKey("tiers.id"))
     price_id: Mapped[UUID] = mapped_column(ForeignKey("prices.id"))
+    # What the next period is billed by, where that is another price.
+    next_price_id: Mapped[UUID | None] = mapped_column(ForeignKey("prices.id"))
     status: Mapped[str]
     collection: Mapped[str]
     payment_method_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment_methods.id"))
     # The zone in which its dates are counted: the circle's when it began, for good.
     timezone: Mapped[str]
     anchor_at: Mapped[datetime | None]
+    # Months from the anchor to the end of the last paid period: dates are multiplied from it, never chained.
+    anchor_months: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     # The last paid period, counted from 1; 0 in a trial and before the first payment.
     period_no: Mapped[int] = mapped_column(default=0)
+    # Its next period has an open invoice.
+    renewal_open: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     current_period_start: Mapped[datetime | None]
     current_period_end: Mapped[datetime | None]  # None while active: for life
     trial_ends_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]
     cancel_at_period_end: Mapped[bool] = mapped_column(default=False)
     canceled_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -97,6 +107,12 @@ class Subscription(Base):
             "ix_subscriptions_ending",
             "current_period_end",
             postgresql_where=text("status IN ('trialing', 'active', 'past_due')"),
+        ),
+        Index(
+            "ix_subscriptions_renewing",
+            "collection",
+            "current_period_end",
+            postgresql_where=text("status IN ('trialing', 'active') AND NOT renewal_open AND NOT cancel_at_period_end"),
         ),
         CheckConstraint("collection IN ('auto', 'manual')", name="collection"),
         CheckConstraint(
@@ -128,6 +144,12 @@ class Invoice(Base):
     period_start: Mapped[datetime | None]
     period_end: Mapped[datetime | None]  # None beside a start: for life
     due_at: Mapped[datetime]
+    # Of a renewal: when its payer was told of it; when to try to charge next; when to remind next; and until when
+    # its payment continues the term without a gap (later it starts at the payment).
+    noticed_at: Mapped[datetime | None]
+    charge_at: Mapped[datetime | None]
+    remind_at: Mapped[datetime | None]
+    covered_until: Mapped[datetime | None]
     paid_at: Mapped[datetime | None]
     refundable_until: Mapped[datetime | None]
     # The operator's share, fixed at the payment.
@@ -162,6 +184,12 @@ class Invoice(Base):
             where=text("period_no IS NOT NULL AND status <> 'void'"),
             name="ex_invoices_period",
         ),
+        Index(
+            "uq_invoices_upgrade",
+            "subscription_id",
+            unique=True,
+            postgresql_where=text("kind = 'upgrade' AND status = 'open'"),
+        ),
         Index("ix_invoices_payer", "payer_id", "created_at", "id"),
         Index("ix_invoices_membership", "membership_id"),
         Index(
@@ -169,6 +197,13 @@ class Invoice(Base):
             "refundable_until",
             postgresql_where=text("released_at IS NULL AND status IN ('paid', 'partially_refunded')"),
         ),
+        Index(
+            "ix_invoices_void_renewals",
+            "subscription_id",
+            postgresql_where=text("kind = 'renewal' AND status = 'void'"),
+        ),
+        Index("ix_invoices_charge", "charge_at", postgresql_where=text("status = 'open' AND charge_at IS NOT NULL")),
+        Index("ix_invoices_remind", "remind_at", postgresql_where=text("status = 'open' AND remind_at IS NOT NULL")),
         CheckConstraint(_one_of("status", InvoiceStatus), name="status"),
         CheckConstraint("amount >= 0", name="amount"),
         CheckConstraint("platform_fee BETWEEN 0 AND amount", name="platform_fee"),
@@ -207,6 +242,7 @@ class PaymentAttempt(Base):
     # Whoever works on it has until then; later a sweeper asks the provider what became of it.
     lease_until: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)
+    sent_at: Mapped[datetime | None]  # the first time
     reference: Mapped[str | None]
     failure_code: Mapped[str | None]
     retry: Mapped[str | None]
@@ -229,6 +265,7 @@ class PaymentAttempt(Base):
             postgresql_where=text("status = 'succeeded' AND NOT surplus"),
         ),
         Index("ix_payment_attempts_lease", "lease_until", postgresql_where=text(_one_of("status", UNDER_WAY))),
+        Index("ix_payment_attempts_settled", "settled_at", postgresql_where=text("status = 'succeeded'")),
         CheckConstraint(_one_of("status", AttemptStatus), name="status"),
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("NOT surplus OR status = 'succeeded'", name="surplus"),
@@ -288,6 +325,7 @@ class Refund(Base):
     __table_args__ = (
         Index("uq_refunds_surplus", "attempt_id", unique=True, postgresql_where=text("surplus AND status <> 'failed'")),
         Index("ix_refunds_lease", "lease_until", postgresql_where=text("status IN ('pending', 'processing')")),
+        Index("ix_refunds_settled", "settled_at", postgresql_where=text("status = 'succeeded'")),
         CheckConstraint(_one_of("status", RefundStatus), name="status"),
         CheckConstraint("amount > 0", name="amount"),
     )
@@ -295,39 +333,6 @@ class Refund(Base):
     @property
     def money(self) -> Money:
         return Money(self.amount, self.currency)
-
-
-class ProviderEvent(Base):
-    """The inbox of provider notifications: each event once. It only says where to look; the truth is asked for."""
-
-    __tablename__ = "provider_events"
-
-    id: Mapped[Id]
-    provider: Mapped[str]
-    event_id: Mapped[str]
-    kind: Mapped[str]
-    number: Mapped[str]
-    received_at: Mapped[datetime]
-    lease_until: Mapped[datetime]
-    tries: Mapped[int] = mapped_column(default=0)
-    processed_at: Mapped[datetime | None]
-    result: Mapped[str | None]
-
-    __table_args__ = (
-        UniqueConstraint("provider", "event_id"),
-        Index("ix_provider_events_due", "lease_until", postgresql_where=text("processed_at IS NULL")),
-    )
-
-
-class Fingerprint(Base):
-    """Which installation this database charges for: a copy of it elsewhere must not charge the same people."""
-
-    __tablename__ = "fingerprints"
-
-    provider: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[str]
-    confirmed_at: Mapped[datetime]
-    confirmed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
 
 
 class LedgerAccount(Base):

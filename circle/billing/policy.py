@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from circle.billing.errors import UnknownPaymentMethod
+from circle.billing.errors import NotYourSubscription, UnknownPaymentMethod
 from circle.billing.models import Checkout, Invoice, PaymentMethod, Subscription
+from circle.billing.payout_models import Payout
 from circle.kernel.caller import Caller
 from circle.kernel.errors import NotFound
 from circle.kernel.uow import UnitOfWork
@@ -19,9 +20,10 @@ def require_own_checkout(uow: UnitOfWork, caller: Caller, checkout_id: UUID) -> 
 
 
 def require_own_subscription(uow: UnitOfWork, caller: Caller, subscription_id: UUID) -> Subscription:
-    subscription = uow.session.get(Subscription, subscription_id)
-    if subscription is None or subscription.user_id != caller.user_id:
-        raise NotFound
+    """Return one's own subscription. Errors: NotFound, NotYourSubscription for whoever may see it and no more."""
+    subscription = require_visible_subscription(uow, caller, subscription_id)
+    if subscription.user_id != caller.user_id:
+        raise NotYourSubscription
     return subscription
 
 
@@ -39,6 +41,14 @@ def require_visible_invoice(uow: UnitOfWork, caller: Caller, invoice_id: UUID) -
     if invoice is None or not _may_see(uow, caller, invoice.payer_id, invoice.circle_id):
         raise NotFound
     return invoice
+
+
+def require_visible_payout(uow: UnitOfWork, caller: Caller, payout_id: UUID) -> Payout:
+    """Return a payout of a circle whose money one may see."""
+    payout = uow.session.get(Payout, payout_id)
+    if payout is None or not find_standing(uow, caller, payout.circle_id).may(Permission.SEE_MONEY):
+        raise NotFound
+    return payout
 
 
 def _may_see(uow: UnitOfWork, caller: Caller, user_id: UUID, circle_id: UUID) -> bool:

@@ -1,28 +1,24 @@
-"""Reading money, as rows: checkouts, invoices, subscriptions, a circle's balance and ledger."""
+"""Reading money, as rows: checkouts, invoices, subscriptions."""
 
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Select, bindparam, exists, func, select, tuple_
+from sqlalchemy import DateTime, Integer, Select, bindparam, exists, select, tuple_
 from sqlalchemy import Uuid as UuidType
-from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from circle.billing.models import (
     Checkout,
     Invoice,
-    LedgerAccount,
-    LedgerEntry,
-    LedgerTransaction,
+    InvoiceKind,
     PaymentAttempt,
     Refund,
     Subscription,
 )
 from circle.billing.services.checkouts import checkout_url
 from circle.billing.services.joining import Joined
-from circle.billing.services.ledger import AccountKind
-from circle.billing.states import EARNING, LIVE, UNDER_WAY, AttemptStatus, CheckoutStatus
+from circle.billing.states import LIVE, UNDER_WAY, AttemptStatus, CheckoutStatus, InvoiceStatus
 from circle.circles.models import Circle, Price, Tier
 from circle.circles.queries import circle_card, price_out
 from circle.kernel.cursor import Keyset
@@ -34,9 +30,7 @@ from circle.memberships.queries import membership_card
 # Newest first; the key of an imaginary row before the first.
 _LAST_ID = UUID(int=2**128 - 1)
 _START = {"created_at": datetime(9999, 12, 31, tzinfo=UTC), "id": _LAST_ID}
-_LEDGER_START = {"at": datetime(9999, 12, 31, tzinfo=UTC), "id": _LAST_ID}
 _INVOICE_KEY = Keyset("invoices", {"created_at": datetime, "id": UUID})
-_LEDGER_KEY = Keyset("ledger", {"at": datetime, "id": UUID})
 
 _CIRCLE_CARD = tuple(
     column.label(f"circle_{column.key}") for column in (Circle.id, Circle.slug, Circle.name, Circle.cover_media_id)
@@ -181,13 +175,41 @@ def subscription(uow: UnitOfWork, one: Subscription) -> Json:
     """Return a subscription in the shape of `SubscriptionOut`."""
     price = uow.session.get_one(Price, one.price_id)
     tier = uow.session.get_one(Tier, one.tier_id)
-    names = ("circle_id", "current_period_start", "trial_ends_at", "canceled_at", "ended_at", "created_at")
+    names = ("circle_id", "current_period_start", "trial_ends_at", "paused_at", "canceled_at", "ended_at", "created_at")
     return {
         **card_of(one),
         **{name: getattr(one, name) for name in names},
         "tier": {"id": tier.id, "name": tier.name, "rank": tier.rank},
         "price": _price(price),
+        "next_price": _price(uow.session.get_one(Price, one.next_price_id)) if one.next_price_id else None,
+        "renewal": _renewal(uow, one.id) if one.renewal_open else None,
         "payment_method": one.payment_method_id,
+    }
+
+
+def renewing(uow: UnitOfWork, one: Subscription) -> Json:
+    """Return a subscription with what is left to pay for its next term, in the shape of `RenewingOut`."""
+    shown = subscription(uow, one)
+    checkout_id = shown["renewal"] and shown["renewal"]["checkout_id"]
+    return {**shown, "checkout": checkout(uow, checkout_id) if checkout_id else None}
+
+
+def _renewal(uow: UnitOfWork, subscription_id: UUID) -> Json:
+    """Return the open renewal of a subscription, in the shape of `RenewalOut`."""
+    i = Invoice
+    row = uow.session.execute(
+        select(
+            *(i.id, i.amount, i.currency, i.due_at, i.period_start, i.period_end, i.charge_at),
+            Checkout.id.label("checkout_id"),
+        )
+        .outerjoin(Checkout, Checkout.invoice_id == i.id)
+        .where(i.subscription_id == subscription_id, i.kind == InvoiceKind.RENEWAL, i.status == InvoiceStatus.OPEN)
+    ).one()
+    return {
+        **{name: getattr(row, name) for name in ("due_at", "period_start", "period_end", "charge_at")},
+        "invoice_id": row.id,
+        "checkout_id": row.checkout_id,
+        "amount": money(row.amount, row.currency),
     }
 
 
@@ -212,17 +234,19 @@ def invoices(uow: UnitOfWork, payer_id: UUID, *, cursor: str | None, limit: int)
     key = _INVOICE_KEY.decode(cursor) if cursor else _START
     rows = uow.rows(_INVOICES, payer_id=payer_id, limit=limit + 1, **key)
     page, next_cursor = _INVOICE_KEY.page(rows, limit)
-    tries = _attempts_of(uow, [row["id"] for row in page])
-    return {"items": [_invoice(row, tries[row["id"]]) for row in page], "next_cursor": next_cursor}
+    ids = [row["id"] for row in page]
+    tries, back = _attempts_of(uow, ids), _refunds_of(uow, ids)
+    items = [_invoice(row, tries[row["id"]], back[row["id"]]) for row in page]
+    return {"items": items, "next_cursor": next_cursor}
 
 
 def invoice(uow: UnitOfWork, one: Invoice) -> Json:
     """Return an invoice in the shape of `InvoiceOut`."""
     row = {column.key: getattr(one, column.key) for column in Invoice.__table__.columns}
-    return _invoice(row, _attempts_of(uow, [one.id])[one.id])
+    return _invoice(row, _attempts_of(uow, [one.id])[one.id], _refunds_of(uow, [one.id])[one.id])
 
 
-def _invoice(row: Row, attempts: list[Json]) -> Json:
+def _invoice(row: Row, attempts: list[Json], refunds: list[Json]) -> Json:
     plain = ("id", "number", "kind", "status", "currency", "circle_id", "subscription_id", "subject_id")
     dates = ("period_start", "period_end", "due_at", "paid_at", "refundable_until", "created_at")
     return {
@@ -231,6 +255,7 @@ def _invoice(row: Row, attempts: list[Json]) -> Json:
         "refunded": money(row["refunded"], row["currency"]),
         "refunding": money(row["refunding"], row["currency"]),
         "attempts": attempts,
+        "refunds": refunds,
     }
 
 
@@ -248,76 +273,21 @@ def _attempts_of(uow: UnitOfWork, invoice_ids: list[UUID]) -> dict[UUID, list[Js
 
 def refund(uow: UnitOfWork, number: str) -> Json:
     """Return a refund in the shape of `RefundOut`."""
-    one = uow.session.scalars(select(Refund).where(Refund.number == number)).one()
+    return _refund(uow.session.scalars(select(Refund).where(Refund.number == number)).one())
+
+
+def _refunds_of(uow: UnitOfWork, invoice_ids: list[UUID]) -> dict[UUID, list[Json]]:
+    """Return the refunds of invoices, in order, by invoice."""
+    found = select(Refund).where(Refund.invoice_id.in_(invoice_ids)).order_by(Refund.created_at, Refund.id)
+    by_invoice: dict[UUID, list[Json]] = defaultdict(list)
+    for one in uow.session.scalars(found):
+        by_invoice[one.invoice_id].append(_refund(one))
+    return by_invoice
+
+
+def _refund(one: Refund) -> Json:
     plain = ("id", "number", "invoice_id", "status", "reason", "failure_code", "created_at", "settled_at")
     return {**{name: getattr(one, name) for name in plain}, "amount": money(one.amount, one.currency)}
-
-
-def balance(uow: UnitOfWork, circle_id: UUID) -> Json:
-    """Return what a circle has earned: `pending` while it may be refunded without a reason, then `available`."""
-    kept = select(LedgerAccount.kind, LedgerAccount.currency, LedgerAccount.balance).where(
-        LedgerAccount.circle_id == circle_id
-    )
-    amounts: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in uow.session.execute(kept):
-        amounts[row.currency][row.kind] = row.balance or 0
-    own = uow.session.scalars(select(Circle.currency).where(Circle.id == circle_id)).one()
-    amounts.setdefault(own, {})
-    sides = [
-        {
-            "pending": money(held.get(AccountKind.CREATOR_PENDING, 0), currency),
-            "available": money(held.get(AccountKind.CREATOR_AVAILABLE, 0), currency),
-        }
-        for currency, held in sorted(amounts.items(), key=lambda item: (item[0] != own, item[0]))
-    ]
-    return {**sides[0], "other_currencies": sides[1:]}
-
-
-def _select_ledger() -> Select[*tuple[Any, ...]]:
-    key = tuple_(bindparam("at", type_=DateTime(timezone=True)), bindparam("id", type_=UuidType()))
-    entry = func.jsonb_build_object(
-        "account", LedgerAccount.kind, "amount", LedgerEntry.amount, "currency", LedgerEntry.currency
-    )
-    entries = (
-        select(func.jsonb_agg(aggregate_order_by(entry, LedgerAccount.kind)))
-        .select_from(LedgerEntry)
-        .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
-        .where(LedgerEntry.transaction_id == LedgerTransaction.id)
-        .scalar_subquery()
-    )
-    return (
-        select(
-            LedgerTransaction.id,
-            LedgerTransaction.kind,
-            LedgerTransaction.invoice_id,
-            LedgerTransaction.at,
-            entries.label("entries"),
-        )
-        .where(
-            LedgerTransaction.circle_id == bindparam("circle_id", type_=UuidType()),
-            tuple_(LedgerTransaction.at, LedgerTransaction.id) < key,
-        )
-        .order_by(LedgerTransaction.at.desc(), LedgerTransaction.id.desc())
-        .limit(bindparam("limit", type_=Integer()))
-    )
-
-
-_LEDGER = Query(_select_ledger)
-
-
-def ledger(uow: UnitOfWork, circle_id: UUID, *, cursor: str | None, limit: int) -> Json:
-    """Return a page of a circle's movements of money, newest first."""
-    key = _LEDGER_KEY.decode(cursor) if cursor else _LEDGER_START
-    rows = uow.rows(_LEDGER, circle_id=circle_id, limit=limit + 1, **key)
-    page, next_cursor = _LEDGER_KEY.page(rows, limit)
-    return {"items": [_movement(row) for row in page], "next_cursor": next_cursor}
-
-
-def _movement(row: Row) -> Json:
-    entries = [
-        {"account": one["account"], "amount": money(one["amount"], one["currency"])} for one in row["entries"] or []
-    ]
-    return {**{name: row[name] for name in ("id", "kind", "invoice_id", "at")}, "entries": entries}
 
 
 def expired_checkouts(uow: UnitOfWork, *, limit: int) -> list[UUID]:
@@ -325,14 +295,3 @@ def expired_checkouts(uow: UnitOfWork, *, limit: int) -> list[UUID]:
     paying = exists().where(PaymentAttempt.invoice_id == Checkout.invoice_id, PaymentAttempt.status.in_(UNDER_WAY))
     due = select(Checkout.id).where(Checkout.status == CheckoutStatus.OPEN, Checkout.expires_at <= uow.now, ~paying)
     return list(uow.session.scalars(due.order_by(Checkout.expires_at).limit(limit)))
-
-
-def releasable(uow: UnitOfWork, *, limit: int) -> list[UUID]:
-    """Return paid invoices whose refund window is over and whose money is still pending."""
-    due = select(Invoice.id).where(
-        Invoice.released_at.is_(None),
-        Invoice.status.in_(EARNING),
-        Invoice.refundable_until <= uow.now,
-        Invoice.refunding == 0,
-    )
-    return list(uow.session.scalars(due.order_by(Invoice.refundable_until).limit(limit)))

@@ -4,15 +4,16 @@ from uuid import UUID
 
 from flask import request
 
-from circle.billing import errors, policy, queries, schemas, steps
-from circle.billing.services import joining, methods, subscriptions, webhooks
+from circle.billing import errors, ledger_queries, offer_errors, policy, queries, receipts, schemas, steps
+from circle.billing.services import joining, methods, webhooks
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
-from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork, Units
+from circle.media.names import disposition
 from circle.memberships import errors as membership_errors
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import require_permission, standing_gate
+from circle.web.answers import Answer
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of, whole
 from circle.web.routes import Routes
@@ -23,6 +24,8 @@ CIRCLE = "/circles/<uuid:circle_id>"
 JOIN = (Limit("join", "30/minute"),)
 PAY = (Limit("pay", "30/minute"),)
 REFUND = (Limit("refund", "30/minute"),)
+# A fifth of a second of work each.
+PRINT = (Limit("print", "20/minute"),)
 # A provider calls from few addresses.
 WEBHOOKS = (Limit("webhooks", "6000/minute", "ip"),)
 _GATE = standing_gate("circle_id")
@@ -37,6 +40,9 @@ _GATE = standing_gate("circle_id")
     errors=(
         errors.UnknownPrice,
         errors.UnknownCoupon,
+        offer_errors.CouponExpired,
+        offer_errors.CouponUsedUp,
+        offer_errors.CouponNotForPrice,
         errors.PaymentUnderWay,
         membership_errors.AlreadyAMember,
         membership_errors.Banned,
@@ -138,6 +144,14 @@ def get_invoice(uow: UnitOfWork, caller: Caller, invoice_id: UUID) -> Json:
     return queries.invoice(uow, policy.require_visible_invoice(uow, caller, invoice_id))
 
 
+@routes.get("/invoices/<uuid:invoice_id>/pdf", text="application/pdf", limits=PRINT)
+def get_invoice_pdf(uow: UnitOfWork, caller: Caller, invoice_id: UUID) -> Answer:
+    """An invoice, with what was paid and what went back, as a file to keep."""
+    invoice = policy.require_visible_invoice(uow, caller, invoice_id)
+    headers = {"Content-Disposition": disposition("attachment", f"{invoice.number}.pdf")}
+    return Answer(receipts.invoice_pdf(uow, invoice), headers=headers)
+
+
 @routes.post(
     "/invoices/<uuid:invoice_id>/refund",
     body=schemas.RefundIn,
@@ -151,6 +165,7 @@ def get_invoice(uow: UnitOfWork, caller: Caller, invoice_id: UUID) -> Json:
         errors.RefundTooLarge,
         errors.RefundWindowOver,
         errors.RefundInPartNotYours,
+        errors.InstallationMoved,
         membership_errors.MissingPermission,
     ),
 )
@@ -159,40 +174,18 @@ def refund_invoice(units: Units, caller: Caller, invoice_id: UUID, body: Json) -
     return steps.refund(units, caller, invoice_id, **body)
 
 
-@routes.get("/subscriptions/<uuid:subscription_id>", answer=schemas.SubscriptionOut)
-def get_subscription(uow: UnitOfWork, caller: Caller, subscription_id: UUID) -> Json:
-    """A subscription of yours, or of a circle whose money you may see."""
-    return queries.subscription(uow, policy.require_visible_subscription(uow, caller, subscription_id))
-
-
-@routes.post(
-    "/subscriptions/<uuid:subscription_id>/cancel", answer=schemas.SubscriptionOut, limits=JOIN, errors=(WrongState,)
-)
-def cancel_subscription(uow: UnitOfWork, caller: Caller, subscription_id: UUID) -> Json:
-    """Stop renewing; what is paid stays until its end."""
-    return queries.subscription(uow, subscriptions.cancel_subscription(uow, caller, subscription_id))
-
-
-@routes.post(
-    "/subscriptions/<uuid:subscription_id>/uncancel", answer=schemas.SubscriptionOut, limits=JOIN, errors=(WrongState,)
-)
-def uncancel_subscription(uow: UnitOfWork, caller: Caller, subscription_id: UUID) -> Json:
-    """Renew after all."""
-    return queries.subscription(uow, subscriptions.uncancel_subscription(uow, caller, subscription_id))
-
-
 @routes.get(f"{CIRCLE}/balance", answer=schemas.BalanceOut, gate=_GATE)
 def get_balance(uow: UnitOfWork, caller: Caller, circle_id: UUID) -> Json:
-    """What the circle has earned: pending while it may be refunded without a reason, then available."""
+    """The circle's money: pending while it may be refunded without a reason, then available, then in payout."""
     require_permission(uow, caller, circle_id, Permission.SEE_MONEY)
-    return queries.balance(uow, circle_id)
+    return ledger_queries.balance(uow, circle_id)
 
 
 @routes.get(f"{CIRCLE}/ledger", query=PageArgs, answer=page_of(schemas.MovementOut), gate=_GATE)
 def list_ledger(uow: UnitOfWork, caller: Caller, circle_id: UUID, query: Json) -> Json:
     """Every movement of the circle's money, newest first; what the accounts gain sums to zero."""
     require_permission(uow, caller, circle_id, Permission.SEE_MONEY)
-    return queries.ledger(uow, circle_id, **query)
+    return ledger_queries.ledger(uow, circle_id, **query)
 
 
 @routes.post(

@@ -20,7 +20,11 @@ from circle.web.fields import (
 )
 
 _NONE = {"example": None}
-_ACTION = {"example": None, "description": '`{"type": "redirect", "url": …}`: where the payer has to confirm.'}
+_ACTION = {
+    "example": None,
+    "description": 'Where the payer has to confirm: `{"type": "redirect", "url": …}`, or inside the app by '
+    '`{"type": "stripe", "client_secret": …}`.',
+}
 _CODE = {"example": None, "description": "Why it failed, such as `insufficient_funds`."}
 _RETRY = {"example": None, "description": "`soft`: later; `hard`: with another method; `auth`: in person; `never`."}
 
@@ -39,10 +43,35 @@ class SubscriptionCardOut(Schema):
     cancel_at_period_end = OutBool(required=True)
 
 
+class RenewalOut(Schema):
+    invoice_id = Id(required=True)
+    checkout_id = Id(required=True, allow_none=True, metadata={"description": "Once asked for: see `renew`."})
+    amount = Nested(MoneyOut, required=True)
+    due_at = Instant(required=True)
+    period_start = Instant(required=True, allow_none=True)
+    period_end = Instant(required=True, allow_none=True)
+    charge_at = Instant(
+        required=True, allow_none=True, metadata={"description": "When it is charged next, if it is by itself."}
+    )
+
+
 class SubscriptionOut(SubscriptionCardOut):
     circle_id = Id(required=True)
     tier = Nested(TierCardOut, required=True)
     price = Nested(PriceOut, required=True)
+    next_price = Nested(
+        PriceOut,
+        required=True,
+        allow_none=True,
+        metadata={"example": None, "description": "What the next term costs, where it changes."},
+    )
+    renewal = Nested(
+        RenewalOut,
+        required=True,
+        allow_none=True,
+        metadata={"example": None, "description": "The next term's open invoice."},
+    )
+    paused_at = Instant(required=True, allow_none=True, metadata=_NONE)
     current_period_start = Instant(required=True, allow_none=True)
     trial_ends_at = Instant(required=True, allow_none=True, metadata=_NONE)
     payment_method = Id(required=True, allow_none=True)
@@ -85,6 +114,12 @@ class CheckoutOut(Schema):
     payment = Nested(PaymentOut, required=True, allow_none=True)
 
 
+class RenewingOut(SubscriptionOut):
+    checkout = Nested(
+        CheckoutOut, required=True, allow_none=True, metadata={"description": "What is left to pay for the next term."}
+    )
+
+
 class JoinedOut(Schema):
     membership = Nested(MembershipCardOut, required=True)
     subscription = Nested(SubscriptionCardOut, required=True, allow_none=True)
@@ -93,6 +128,10 @@ class JoinedOut(Schema):
 
 class PayIn(Schema):
     payment_method = Id(required=True)
+
+
+class CollectionIn(Schema):
+    collection = Choice(Collection, required=True)
 
 
 class MethodIn(Schema):
@@ -122,6 +161,18 @@ class AttemptOut(Schema):
     settled_at = Instant(required=True, allow_none=True)
 
 
+class RefundOut(Schema):
+    id = Id(required=True)
+    number = OutStr(required=True, metadata={"example": "01890a5dac96774bbcceb302099a8057"})
+    invoice_id = Id(required=True)
+    status = OutStr(required=True, metadata={"example": "succeeded"})
+    amount = Nested(MoneyOut, required=True)
+    reason = OutStr(required=True, metadata={"example": "买错了等级。"})
+    failure_code = OutStr(required=True, allow_none=True, metadata=_NONE)
+    created_at = Instant(required=True)
+    settled_at = Instant(required=True, allow_none=True)
+
+
 class InvoiceOut(Schema):
     id = Id(required=True)
     number = OutStr(required=True, metadata={"example": "202603017KQM2XWFRT"})
@@ -140,6 +191,7 @@ class InvoiceOut(Schema):
     refunded = Nested(MoneyOut, required=True)
     refunding = Nested(MoneyOut, required=True)
     attempts = List(Nested(AttemptOut), required=True)
+    refunds = List(Nested(RefundOut), required=True)
     created_at = Instant(required=True)
 
 
@@ -150,21 +202,10 @@ class RefundIn(Schema):
     reason = Str(most=500, required=True, lines=True, metadata={"example": "买错了等级。"})
 
 
-class RefundOut(Schema):
-    id = Id(required=True)
-    number = OutStr(required=True, metadata={"example": "01890a5dac96774bbcceb302099a8057"})
-    invoice_id = Id(required=True)
-    status = OutStr(required=True, metadata={"example": "succeeded"})
-    amount = Nested(MoneyOut, required=True)
-    reason = OutStr(required=True, metadata={"example": "买错了等级。"})
-    failure_code = OutStr(required=True, allow_none=True, metadata=_NONE)
-    created_at = Instant(required=True)
-    settled_at = Instant(required=True, allow_none=True)
-
-
 class SideOut(Schema):
     pending = Nested(MoneyOut, required=True)
-    available = Nested(MoneyOut, required=True)
+    available = Nested(MoneyOut, required=True, metadata={"description": "Less than nothing after a late refund."})
+    in_payout = Nested(MoneyOut, required=True)
 
 
 class BalanceOut(SideOut):
@@ -180,6 +221,7 @@ class MovementOut(Schema):
     id = Id(required=True)
     kind = OutStr(required=True, metadata={"example": "payment"})
     invoice_id = Id(required=True, allow_none=True)
+    payout_id = Id(required=True, allow_none=True, metadata=_NONE)
     at = Instant(required=True)
     entries = List(Nested(EntryOut), required=True)
 

@@ -9,11 +9,11 @@ from circle.kernel.state import Machine
 
 
 class SubscriptionStatus(StrEnum):
-    INCOMPLETE = "incomplete"  # about to be paid for the first time
+    INCOMPLETE = "incomplete"  # about to be paid for the first time, or again after it had run out
     TRIALING = "trialing"
     ACTIVE = "active"
-    PAST_DUE = "past_due"
-    PAUSED = "paused"
+    PAST_DUE = "past_due"  # its term is over and the next is not paid
+    PAUSED = "paused"  # nothing is charged; what is paid runs to its end
     CANCELED = "canceled"  # somebody ended it
     EXPIRED = "expired"  # it ran out, or was never paid
 
@@ -42,6 +42,15 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
+class PayoutStatus(StrEnum):
+    REQUESTED = "requested"  # an operator has to approve it
+    APPROVED = "approved"  # waits to be sent, by the provider or by hand
+    IN_TRANSIT = "in_transit"  # sent, or about to be: the money may have left
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # refused, or it could not be sent; the money is available again
+    CANCELED = "canceled"  # withdrawn by the creator
+
+
 class CheckoutStatus(StrEnum):
     OPEN = "open"
     COMPLETED = "completed"
@@ -49,6 +58,7 @@ class CheckoutStatus(StrEnum):
 
 
 _S, _I, _A, _R, _C = SubscriptionStatus, InvoiceStatus, AttemptStatus, RefundStatus, CheckoutStatus
+_P = PayoutStatus
 
 SUBSCRIPTION = Machine(
     "subscription",
@@ -57,9 +67,9 @@ SUBSCRIPTION = Machine(
         _S.TRIALING: frozenset({_S.ACTIVE, _S.PAST_DUE, _S.CANCELED, _S.EXPIRED}),
         _S.ACTIVE: frozenset({_S.PAST_DUE, _S.PAUSED, _S.CANCELED, _S.EXPIRED}),
         _S.PAST_DUE: frozenset({_S.ACTIVE, _S.CANCELED, _S.EXPIRED}),
-        _S.PAUSED: frozenset({_S.ACTIVE, _S.CANCELED, _S.EXPIRED}),
-        _S.CANCELED: frozenset(),
-        _S.EXPIRED: frozenset(),
+        _S.PAUSED: frozenset({_S.ACTIVE, _S.INCOMPLETE, _S.CANCELED, _S.EXPIRED}),
+        _S.CANCELED: frozenset({_S.INCOMPLETE}),
+        _S.EXPIRED: frozenset({_S.INCOMPLETE}),
     },
 )
 
@@ -97,6 +107,18 @@ REFUND = Machine(
     },
 )
 
+PAYOUT = Machine(
+    "payout",
+    {
+        _P.REQUESTED: frozenset({_P.APPROVED, _P.FAILED, _P.CANCELED}),
+        _P.APPROVED: frozenset({_P.IN_TRANSIT, _P.SUCCEEDED, _P.FAILED}),
+        _P.IN_TRANSIT: frozenset({_P.SUCCEEDED, _P.FAILED}),
+        _P.SUCCEEDED: frozenset(),
+        _P.FAILED: frozenset(),
+        _P.CANCELED: frozenset(),
+    },
+)
+
 CHECKOUT = Machine(
     "checkout",
     {
@@ -106,7 +128,7 @@ CHECKOUT = Machine(
     },
 )
 
-MACHINES = (SUBSCRIPTION, INVOICE, ATTEMPT, REFUND, CHECKOUT)
+MACHINES = (SUBSCRIPTION, INVOICE, ATTEMPT, REFUND, PAYOUT, CHECKOUT)
 
 # A subscription that may still ask for money: at most one per membership.
 LIVE = (_S.INCOMPLETE, _S.TRIALING, _S.ACTIVE, _S.PAST_DUE, _S.PAUSED)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import structlog
 
-from circle.billing import queries
+from circle.billing import ledger_queries, queries
 from circle.billing.providers.base import Order, Outcome, OutcomeState, Providers, RefundOrder
 from circle.billing.providers.sandbox import PAGE_TOKEN, Sandbox
-from circle.billing.services import attempts, checkouts, outcomes, refunds, releasing, subscriptions, webhooks
+from circle.billing.services import attempts, checkouts, outcomes, refunds, releasing, webhooks
 from circle.billing.services.leases import BATCH, Errand
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
@@ -54,9 +54,9 @@ def run_errand(units: Units, errand: Errand[Order]) -> None:
     order = errand.order
     provider = units.use(Providers).get(order.provider)
     if errand.give_up:
-        outcome = _closed(provider.close(order.number))
+        outcome = _closed(provider.close(order.number, order.reference))
     elif errand.ask_first:
-        outcome = provider.query(order.number)
+        outcome = provider.query(order.number, order.reference)
     else:
         outcome = Outcome(OutcomeState.NOT_FOUND)
     if outcome.state == OutcomeState.NOT_FOUND and errand.may_send:
@@ -94,7 +94,9 @@ def run_refund(units: Units, errand: Errand[RefundOrder]) -> None:
     """Do one claimed refund and apply what became of it."""
     order = errand.order
     provider = units.use(Providers).get(order.provider)
-    outcome = provider.query_refund(order.number) if errand.ask_first else Outcome(OutcomeState.NOT_FOUND)
+    outcome = Outcome(OutcomeState.NOT_FOUND)
+    if errand.ask_first:
+        outcome = provider.query_refund(order.number, order.charge_reference)
     if outcome.state == OutcomeState.NOT_FOUND and errand.may_send:
         outcome = provider.refund(order)
     with units.write() as uow:
@@ -126,7 +128,7 @@ def read_inbox(units: Units) -> int:
     with units.write() as uow:
         waiting = webhooks.claim_waiting(uow, limit=BATCH)
     for event in waiting:
-        with isolated("notification_poison", event=str(event.id)) as reading:
+        with isolated("notification_poison", event_id=str(event.id)) as reading:
             result = _look_up(units, event)
         if reading.error is None and result is not None:
             with units.write() as uow:
@@ -141,7 +143,8 @@ def _look_up(units: Units, event: webhooks.Waiting) -> str | None:
         is_ours = webhooks.is_ours(uow, event)
     if not is_ours:
         return "not_ours"
-    outcome = provider.query_refund(event.number) if event.kind == "refund" else provider.query(event.number)
+    ask = {"refund": provider.query_refund, "payout": provider.query_payout}.get(event.kind, provider.query)
+    outcome = ask(event.number, event.reference)
     if outcome.state == OutcomeState.UNKNOWN:
         return None
     with units.write() as uow:
@@ -162,18 +165,12 @@ def expire_checkouts(units: Units) -> int:
 def release(units: Units) -> int:
     """Make the creators' money available whose refund window is over."""
     with units.read() as uow:
-        due = queries.releasable(uow, limit=BATCH)
+        due = ledger_queries.releasable(uow, limit=BATCH)
     released = 0
     for invoice_id in due:
         with isolated("release_poison", invoice_id=str(invoice_id)), units.write() as uow:
             released += releasing.release(uow, invoice_id)
     return released
-
-
-def lapse(units: Units) -> int:
-    """Close subscriptions whose term is over."""
-    with units.write() as uow:
-        return subscriptions.lapse_ended(uow, limit=500)
 
 
 def run_sandbox(units: Units) -> int:
@@ -184,7 +181,7 @@ def run_sandbox(units: Units) -> int:
     sandbox.ripen()
     deliveries = sandbox.waiting_webhooks()
     for delivery in deliveries:
-        with isolated("sandbox_webhook_poison", event=delivery.event_id):
+        with isolated("sandbox_webhook_poison", event_id=str(delivery.event_id)):
             with units.write() as uow:
                 webhooks.receive(uow, Sandbox.name, delivery.headers, delivery.body)
             sandbox.mark_delivered(delivery.event_id)

@@ -5,7 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from circle.billing.providers.base import Providers
+from circle.billing.providers.stripe import Stripe
 from circle.config import Settings
+from tests.billing.stripes import KEY, WEBHOOK_SECRET, HonestStripe, honest_stripe
 from tests.client import World
 
 
@@ -23,3 +26,28 @@ def five_percent(world: World, settings: Settings) -> Iterator[None]:
     world.units.adapters = {**adapters, Settings: replace(settings, platform_fee_bps=500)}
     yield
     world.units.adapters = {**adapters, Settings: before}
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[HonestStripe]:
+    with honest_stripe() as stripe:
+        yield stripe
+
+
+@pytest.fixture
+def stripe(running: HonestStripe, world: World, settings: Settings) -> Iterator[HonestStripe]:
+    """An installation that takes payments through Stripe too."""
+    running.network()
+    there = replace(settings, stripe_secret_key=KEY, stripe_webhook_secret=WEBHOOK_SECRET, stripe_api_base=running.url)
+    before = world.units.adapters
+    providers = Providers({**before[Providers].by_name, "stripe": Stripe(there)})
+    world.units.adapters = {**before, Providers: providers}
+    yield running
+    world.units.adapters = before
+
+
+@pytest.fixture
+def adapter(stripe: HonestStripe, world: World) -> Stripe:
+    found = world.units.use(Providers).get("stripe")
+    assert isinstance(found, Stripe)
+    return found

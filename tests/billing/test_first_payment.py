@@ -54,6 +54,7 @@ def test_the_creator_sees_the_money(world: World, clock: ManualClock) -> None:
     assert owner.get(f"{circle.path}/balance").ok() == {
         "pending": {"amount": 9900, "currency": "CNY"},
         "available": {"amount": 0, "currency": "CNY"},
+        "in_payout": {"amount": 0, "currency": "CNY"},
         "other_currencies": [],
     }
     clock.advance(timedelta(hours=72))

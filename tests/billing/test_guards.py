@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from circle.billing.services.installation import confirm_installation
 from circle.config import Settings
+from circle.kernel.clock import ManualClock
 from tests.builders.billing import idempotency_key
 from tests.client import World
 
@@ -109,6 +111,26 @@ def test_a_copy_of_the_database_charges_nobody_until_confirmed(world: World, set
         confirm_installation(uow, "sandbox", confirmed_by=None)
 
     assert person.api.post(path, sent, headers=idempotency_key()).ok()["status"] == "succeeded"
+
+
+def test_a_copy_of_the_database_refunds_nobody_until_confirmed(
+    world: World, settings: Settings, moved: None, clock: ManualClock
+) -> None:
+    circle = world.circle()
+    asking, removed = world.paying_member(circle), world.paying_member(circle)
+    copy = replace(settings, site_url="https://copy.example.org")
+    world.units.adapters = {**world.units.adapters, Settings: copy}
+
+    refused = world.refund(asking, asking.extra["invoice_id"])
+    assert (refused.status, refused.code) == (503, "installation_moved")
+    circle.owner.api.post(f"{circle.path}/members/{removed.id}/remove", {"refund": True}).ok()
+    clock.advance(timedelta(hours=30))
+    assert world.run_billing("refund") == 0
+    with world.units.write() as uow:
+        confirm_installation(uow, "sandbox", confirmed_by=None)
+
+    assert world.run_billing("refund") == 1
+    assert world.invoice(removed, removed.extra["invoice_id"])["status"] == "refunded", "however long it has waited"
 
 
 def test_another_port_of_ones_own_machine_is_no_copy(world: World, settings: Settings, moved: None) -> None:

@@ -62,7 +62,7 @@ def test_a_trial_is_had_once(world: World, clock: ManualClock) -> None:
     again = world.join(person, circle)
     if again["checkout"] is None:  # the trial still runs
         clock.advance(timedelta(days=8))
-        world.run_billing("lapse")
+        world.run_billing("bill", "end")
         again = world.join(person, circle)
 
     assert again["subscription"]["status"] == "incomplete"
@@ -75,7 +75,7 @@ def test_a_trial_that_has_ended_is_over(world: World, clock: ManualClock) -> Non
     subscription = world.join(person, circle)["subscription"]
 
     clock.advance(timedelta(days=7))
-    assert world.run_billing("lapse") == 1
+    assert world.run_billing("bill", "end") == 1
 
     assert person.api.get(f"/subscriptions/{subscription['id']}").ok()["status"] == "expired"
     assert world.membership(person, circle)["tier"] is None
@@ -242,7 +242,7 @@ def test_a_fixed_end_is_everybodys_end(world: World, clock: ManualClock) -> None
     assert world.membership(early, circle)["access_until"] == "2026-03-01T04:20:00Z"
     assert checkout["expires_at"] == "2026-03-01T04:20:00Z"
     clock.advance(timedelta(minutes=21))
-    world.run_billing("expire_checkouts", "lapse")
+    world.run_billing("expire_checkouts", "bill", "end")
     sent = {"price_id": str(tier.price_id), "collection": "manual"}
     assert world.person().api.post(f"{circle.path}/join", sent).code == "unknown_price"
 
@@ -253,7 +253,7 @@ def test_a_lifetime_never_ends(world: World, clock: ManualClock) -> None:
     member = world.paying_member(circle)
 
     clock.advance(timedelta(days=80))
-    assert world.run_billing("lapse") == 0
+    assert world.run_billing("bill", "end") == 0
 
     membership = world.membership(member, circle)
     assert (membership["status"], membership["access_until"]) == ("active", None)

@@ -1,30 +1,74 @@
 """One bad row does not stop the others."""
 
 from datetime import timedelta
-from typing import Any
 
+import pytest
+
+from circle.billing.providers.base import Outcome
 from circle.kernel.clock import ManualClock
-from tests.client import World
+from tests.client import Api, World
 
 
 def test_a_payment_that_can_not_be_asked_about_does_not_stop_the_others(
-    world: World, clock: ManualClock, sql: Any
+    world: World, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     circle = world.circle()
     people = [world.person() for _ in range(3)]
     for person in people:
         world.pay(person, world.checkout(person, circle), "slow")
-    sql("UPDATE payment_attempts SET provider = 'gone' WHERE id = (SELECT min(id::text)::uuid FROM payment_attempts)")
+    clock.advance(timedelta(minutes=3))
+    ask, poison = world.sandbox.query, iter([True])
+
+    def choke(number: str, reference: str | None = None) -> Outcome:
+        if next(poison, False):
+            raise RuntimeError("unforeseen")
+        return ask(number, reference)
+
+    with monkeypatch.context() as network:
+        network.setattr(world.sandbox, "query", choke)
+        assert world.run_billing("resolve") == 3
+
+    assert sorted(world.membership(person, circle)["status"] for person in people) == ["active", "active", "pending"]
+
+
+def test_news_that_can_not_be_looked_into_does_not_stop_the_others(
+    world: World, api: Api, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circle = world.circle()
+    people = [world.person() for _ in range(3)]
+    for person in people:
+        world.pay(person, world.checkout(person, circle), "pending_then_ok")
+    clock.advance(timedelta(minutes=2))
+    ask, poison = world.sandbox.query, iter([True])
+
+    def choke(number: str, reference: str | None = None) -> Outcome:
+        if next(poison, False):
+            raise RuntimeError("unforeseen")
+        return ask(number, reference)
+
+    with monkeypatch.context() as network:
+        network.setattr(world.sandbox, "query", choke)
+        world.run_billing("sandbox", "inbox")
+    assert sorted(world.membership(person, circle)["status"] for person in people) == ["active", "active", "pending"]
 
     clock.advance(timedelta(minutes=3))
-    assert world.run_billing("resolve") == 3
-
-    statuses = [world.membership(person, circle)["status"] for person in people]
-    assert sorted(statuses) == ["active", "active", "pending"]
-    sql("UPDATE payment_attempts SET provider = 'sandbox'")
+    world.run_billing("inbox")
+    assert {world.membership(person, circle)["status"] for person in people} == {"active"}
 
 
 def test_jobs_find_nothing_to_do_in_an_empty_installation(world: World) -> None:
-    names = ("resolve", "inbox", "refund", "expire_checkouts", "release", "lapse", "sandbox")
+    names = (
+        "resolve",
+        "inbox",
+        "refund",
+        "expire_checkouts",
+        "release",
+        "sandbox",
+        "bill",
+        "dun",
+        "charge",
+        "end",
+        "remind",
+    )
 
     assert world.run_billing(*names) == 0

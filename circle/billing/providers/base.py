@@ -45,6 +45,8 @@ class Order:
     description: str
     return_url: str
     on_session: bool
+    # What the provider calls it, where it has answered before.
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,20 @@ class RefundOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class PayoutOrder:
+    """Money to send to a creator; `payee` is what the provider knows them by."""
+
+    number: str
+    provider: str
+    payee: str
+    amount: int
+    currency: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a charge or refund. Amount and currency are the provider's figures, where it names any."""
+    """What became of a charge, refund or payout. Amount and currency are the provider's figures, where it names any."""
 
     state: OutcomeState
     reference: str | None = None
@@ -79,19 +93,20 @@ UNKNOWN = Outcome(OutcomeState.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A verified webhook: it says which number to ask about, and is believed in nothing else."""
+    """A verified webhook: it says what to ask about, and is believed in nothing else."""
 
     event_id: str
-    kind: str  # "charge" or "refund"
+    kind: str  # "charge", "refund" or "payout"
     number: str
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SettlementLine:
-    """One movement by the provider's own books; refunds are negative, fees are the provider's."""
+    """One movement by the provider's own books; refunds and payouts are negative, fees are the provider's."""
 
     number: str
-    kind: str
+    kind: str  # as in `Notification`
     amount: int
     currency: str
     fee: int
@@ -99,7 +114,10 @@ class SettlementLine:
 
 
 class Provider(Protocol):
-    """One payment provider. All but `accepts` and `parse_webhook` talk to the outside, never in a unit of work."""
+    """One payment provider. All but `accepts…` and `parse_webhook` talk to the outside, never in a unit of work.
+
+    A `reference` is what the provider calls the thing: the quickest way to find it, never the only one.
+    """
 
     name: str
     # Whose account is charged: part of the installation's fingerprint.
@@ -113,19 +131,29 @@ class Provider(Protocol):
         """Charge while nobody is there: never asks for an action."""
         ...
 
-    def query(self, number: str) -> Outcome: ...
+    def query(self, number: str, reference: str | None = None, /) -> Outcome: ...
 
     def accepts(self, method: str) -> bool:
         """Tell, without asking anybody, whether a payment method may have such a reference."""
         ...
 
-    def close(self, number: str) -> Outcome:
+    def close(self, number: str, reference: str | None = None, /) -> Outcome:
         """Give up an unpaid charge, so that it can't be paid any more; return what it is now."""
         ...
 
     def refund(self, order: RefundOrder) -> Outcome: ...
 
-    def query_refund(self, number: str) -> Outcome: ...
+    def query_refund(self, number: str, reference: str | None = None, /) -> Outcome:
+        """Ask what became of a refund; the reference may be its own or its charge's."""
+        ...
+
+    def accepts_payee(self, payee: str) -> bool:
+        """Tell, without asking anybody, whether money can be sent to such a reference; never, where it sends none."""
+        ...
+
+    def payout(self, order: PayoutOrder) -> Outcome: ...
+
+    def query_payout(self, number: str, reference: str | None = None, /) -> Outcome: ...
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notification:
         """Return what a notification is about. Errors: ForgedNotification, OldNotification, UnreadableNotification."""

@@ -2,59 +2,43 @@
 
 It keeps books of its own, in transactions of its own, under the merchant's numbers; it loses requests and answers,
 asks payers to confirm, takes its time, and tells of everything by signed webhooks that come late, twice or never.
-What a payment method does is its name: see `METHODS`.
+What a payment method does is its name: see `sandbox_manners`.
 """
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from threading import Lock
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from circle.billing.errors import ForgedNotification, OldNotification, UnreadableNotification
+from circle.billing.providers import sandbox_payouts
 from circle.billing.providers.base import (
     UNKNOWN,
     Notification,
     Order,
     Outcome,
     OutcomeState,
+    PayoutOrder,
     RefundOrder,
-    Retry,
     SettlementLine,
 )
-from circle.billing.providers.sandbox_tables import SandboxCharge, SandboxEvent, SandboxRefund
+from circle.billing.providers.sandbox_manners import METHODS, RETRY, Manners
+from circle.billing.providers.sandbox_tables import SandboxCharge, SandboxEvent, SandboxPayout, SandboxRefund
 from circle.kernel.clock import Clock
 from circle.kernel.ids import new_id
 from circle.kernel.uow import Connections, forbid_inside_unit_of_work
 
-# What each method does at its first arrival: state, failure code, seconds until a pending one succeeds, and whether
-# the answer reaches us.
-METHODS: Mapping[str, tuple[str, str | None, int, bool]] = {
-    "ok": ("succeeded", None, 0, True),
-    "decline_soft": ("failed", "insufficient_funds", 0, True),
-    "decline_hard": ("failed", "card_lost", 0, True),
-    "needs_auth": ("requires_action", None, 0, True),
-    "pending_then_ok": ("processing", None, 60, True),
-    "lost_request": ("lost", None, 0, False),
-    "lost_answer": ("succeeded", None, 0, False),
-    "slow": ("processing", None, 30, False),
-}
 # The person on the checkout's page, who is asked there.
 PAGE_TOKEN = "page"  # noqa: S105 - a method, not a secret
-_RETRY = {
-    "insufficient_funds": Retry.SOFT,
-    "card_lost": Retry.HARD,
-    "authentication_required": Retry.AUTH,
-    "declined_by_payer": Retry.SOFT,
-    "closed": Retry.NEVER,
-}
 SIGNATURE = "Sandbox-Signature"
 # A notification older than this is refused: somebody may be replaying it.
 TOLERANCE = timedelta(minutes=5)
@@ -75,19 +59,24 @@ class Sandbox:
     name = "sandbox"
     account = "sandbox"
 
-    def __init__(self, connections: Connections, clock: Clock, *, secret_key: str) -> None:
+    def __init__(
+        self, connections: Connections, clock: Clock, *, secret_key: str, manners: Manners | None = None
+    ) -> None:
+        self.manners = manners or Manners()
         self._connections = connections
         self._clock = clock
+        # One transaction at a time in a process: calls of many threads need one connection among them.
+        self._desk = Lock()
         self._webhook_key = hmac.new(secret_key.encode(), b"sandbox webhooks", hashlib.sha256).digest()
 
     def accepts(self, method: str) -> bool:
         return method in METHODS
 
     def start(self, order: Order) -> Outcome:
-        return self._charge(order)
+        return self._carry(lambda: self._charge(order))
 
     def charge(self, order: Order) -> Outcome:
-        return self._charge(order)
+        return self._carry(lambda: self._charge(order))
 
     def _charge(self, order: Order) -> Outcome:
         with self._books() as books:
@@ -129,12 +118,18 @@ class Sandbox:
             self._move(books, row, state)
         return row, made is not None
 
-    def query(self, number: str) -> Outcome:
+    def query(self, number: str, _reference: str | None = None) -> Outcome:
+        return self._carry(lambda: self._query(number))
+
+    def _query(self, number: str) -> Outcome:
         with self._books() as books:
             row = self._find(books, number)
             return _outcome(row) if row else Outcome(OutcomeState.NOT_FOUND)
 
-    def close(self, number: str) -> Outcome:
+    def close(self, number: str, _reference: str | None = None) -> Outcome:
+        return self._carry(lambda: self._close(number))
+
+    def _close(self, number: str) -> Outcome:
         with self._books() as books:
             row = self._find(books, number)
             if row is None:
@@ -156,6 +151,9 @@ class Sandbox:
             return _outcome(row)
 
     def refund(self, order: RefundOrder) -> Outcome:
+        return self._carry(lambda: self._refund(order))
+
+    def _refund(self, order: RefundOrder) -> Outcome:
         with self._books() as books:
             charge = books.get(SandboxCharge, order.charge_number, with_for_update=True)
             if charge is None or charge.state != "succeeded":
@@ -189,13 +187,33 @@ class Sandbox:
         self._move(books, row, state)
         return _refund_outcome(row) if answered else UNKNOWN
 
-    def query_refund(self, number: str) -> Outcome:
+    def query_refund(self, number: str, _reference: str | None = None) -> Outcome:
+        return self._carry(lambda: self._query_refund(number))
+
+    def _query_refund(self, number: str) -> Outcome:
         with self._books() as books:
             row = books.get(SandboxRefund, number, with_for_update=True)
             if row is None or row.state == "lost":
                 return Outcome(OutcomeState.NOT_FOUND)
             self._ripen_refund(books, row)
             return _refund_outcome(row)
+
+    def accepts_payee(self, payee: str) -> bool:
+        return payee in sandbox_payouts.PAYEES
+
+    def payout(self, order: PayoutOrder) -> Outcome:
+        return self._carry(lambda: self._payout(order))
+
+    def _payout(self, order: PayoutOrder) -> Outcome:
+        with self._books() as books:
+            return sandbox_payouts.send(books, order, self._clock.now())
+
+    def query_payout(self, number: str, _reference: str | None = None, /) -> Outcome:
+        return self._carry(lambda: self._query_payout(number))
+
+    def _query_payout(self, number: str) -> Outcome:
+        with self._books() as books:
+            return sandbox_payouts.look_up(books, number, self._clock.now())
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notification:
         stamp, _, signature = headers.get(SIGNATURE, "").partition(",v1=")
@@ -222,10 +240,14 @@ class Sandbox:
             )
             lines = [_line(row, "charge", row.amount) for row in books.scalars(charges)]
             lines += [_line(row, "refund", -row.amount) for row in books.scalars(refunds)]
+            payouts = select(SandboxPayout).where(
+                SandboxPayout.state == "succeeded", SandboxPayout.settled_at >= start, SandboxPayout.settled_at < end
+            )
+            lines += [_line(row, "payout", -row.amount) for row in books.scalars(payouts)]
         return sorted(lines, key=lambda line: (line.at, line.number))
 
     def ripen(self) -> None:
-        """Let every pending charge and refund whose time has come succeed."""
+        """Let every pending charge, refund and payout whose time has come succeed."""
         now = self._clock.now()
         with self._books() as books:
             charges = select(SandboxCharge).where(SandboxCharge.state == "processing", SandboxCharge.settles_at <= now)
@@ -234,12 +256,21 @@ class Sandbox:
             refunds = select(SandboxRefund).where(SandboxRefund.state == "processing", SandboxRefund.settles_at <= now)
             for refund in books.scalars(refunds.with_for_update(skip_locked=True)).all():
                 self._ripen_refund(books, refund)
+            payouts = select(SandboxPayout).where(SandboxPayout.state == "processing", SandboxPayout.settles_at <= now)
+            for payout in books.scalars(payouts.with_for_update(skip_locked=True)).all():
+                sandbox_payouts.ripen(books, payout, now)
 
     def waiting_webhooks(self, limit: int = 50) -> list[Delivery]:
-        """Return notifications that nobody has delivered, signed now; deliver, drop, double or shuffle them."""
-        waiting = select(SandboxEvent).where(SandboxEvent.delivered_at.is_(None)).order_by(SandboxEvent.id).limit(limit)
+        """Return notifications to be delivered now, signed now, as the post brings them: late, twice, shuffled, not."""
+        now = self._clock.now()
+        due = or_(SandboxEvent.due_at.is_(None), SandboxEvent.due_at <= now)
+        waiting = select(SandboxEvent).where(SandboxEvent.delivered_at.is_(None), due)
         with self._books() as books:
-            return [self._sealed(event) for event in books.scalars(waiting)]
+            letters = books.scalars(waiting.order_by(SandboxEvent.id).limit(limit)).all()
+            brought, lost = self.manners.sort(list(letters))
+            for event in lost:
+                event.delivered_at = now
+            return [self._sealed(event) for event in brought]
 
     def mark_delivered(self, event_id: UUID) -> None:
         with self._books() as books:
@@ -258,11 +289,15 @@ class Sandbox:
     def _sign(self, moment: str, body: bytes) -> str:
         return hmac.new(self._webhook_key, moment.encode() + b"." + body, hashlib.sha256).hexdigest()
 
+    def _carry(self, act: Callable[[], Outcome]) -> Outcome:
+        forbid_inside_unit_of_work()
+        return self.manners.carry(act)
+
     @contextmanager
     def _books(self) -> Iterator[Session]:
-        """Open the sandbox's own transaction, as if over the network."""
+        """Open the sandbox's own transaction."""
         forbid_inside_unit_of_work()
-        with self._connections.session() as books:
+        with self._desk, self._connections.session() as books:
             yield books
             books.commit()
 
@@ -288,7 +323,9 @@ class Sandbox:
             return
         row.settled_at = self._clock.now()
         kind = "charge" if isinstance(row, SandboxCharge) else "refund"
-        books.add(SandboxEvent(id=new_id(), kind=kind, number=row.number, created_at=row.settled_at))
+        seconds = self.manners.seconds_on_the_way()
+        due_at = row.settled_at + timedelta(seconds=seconds) if seconds else None
+        books.add(SandboxEvent(id=new_id(), kind=kind, number=row.number, created_at=row.settled_at, due_at=due_at))
 
 
 def _check_same(row: SandboxCharge, order: Order) -> None:
@@ -296,7 +333,7 @@ def _check_same(row: SandboxCharge, order: Order) -> None:
         raise ValueError(f"number {order.number} was used for another charge")
 
 
-def _line(row: SandboxCharge | SandboxRefund, kind: str, amount: int) -> SettlementLine:
+def _line(row: SandboxCharge | SandboxRefund | SandboxPayout, kind: str, amount: int) -> SettlementLine:
     return SettlementLine(row.number, kind, amount, row.currency, 0, row.settled_at or row.created_at)
 
 
@@ -307,7 +344,7 @@ def _refunds_of(books: Session, charge: SandboxCharge) -> Sequence[SandboxRefund
 def _outcome(row: SandboxCharge) -> Outcome:
     state = OutcomeState(row.state)
     action = {"type": "redirect", "url": row.action_url} if state == OutcomeState.REQUIRES_ACTION else None
-    retry = _RETRY.get(row.code) if row.code and state == OutcomeState.FAILED else None
+    retry = RETRY.get(row.code) if row.code and state == OutcomeState.FAILED else None
     return Outcome(state, f"sb_{row.number}", row.amount, row.currency, retry, row.code, action)
 
 

@@ -51,6 +51,27 @@ class SandboxRefund(Base):
     )
 
 
+class SandboxPayout(Base):
+    """Money sent to a creator, under the merchant's number."""
+
+    __tablename__ = "sandbox_payouts"
+
+    number: Mapped[str] = mapped_column(primary_key=True)
+    payee: Mapped[str]
+    amount: Mapped[BigInt]
+    currency: Mapped[str]
+    state: Mapped[str]
+    code: Mapped[str | None]
+    settles_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_sandbox_payouts_settles", "settles_at", postgresql_where=text("state = 'processing'")),
+        Index("ix_sandbox_payouts_settled", "settled_at"),
+    )
+
+
 class SandboxEvent(Base):
     """A webhook to be delivered."""
 
@@ -60,6 +81,8 @@ class SandboxEvent(Base):
     kind: Mapped[str]
     number: Mapped[str]
     created_at: Mapped[datetime]
+    # When the post brings it; None: at once.
+    due_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
 
     __table_args__ = (Index("ix_sandbox_events_waiting", "id", postgresql_where=text("delivered_at IS NULL")),)

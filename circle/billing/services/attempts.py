@@ -1,6 +1,6 @@
 """Payment attempts: claiming one to be sent, by the payer, on the page, or by the sweeper."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import select
@@ -9,8 +9,9 @@ from circle.billing.errors import CheckoutClosed
 from circle.billing.models import Checkout, Invoice, PaymentAttempt, PaymentMethod
 from circle.billing.policy import require_own_checkout, require_usable_method
 from circle.billing.providers.base import Order, Providers, number_of
-from circle.billing.services.checkouts import checkout_url
-from circle.billing.services.installation import require_original
+from circle.billing.services import breaker
+from circle.billing.services.checkouts import CHECKOUT_LIFE, checkout_url
+from circle.billing.services.installation import original_providers, require_original
 from circle.billing.services.leases import LEASE, SEND_FOR, Errand
 from circle.billing.services.locks import lock, lock_invoice
 from circle.billing.states import ATTEMPT, UNDER_WAY, AttemptStatus, CheckoutStatus, InvoiceStatus
@@ -20,6 +21,8 @@ from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.models import Membership
 from circle.memberships.services.access import hold_seat
+
+_SENT = (AttemptStatus.PROCESSING, AttemptStatus.REQUIRES_ACTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ def take_attempt(uow: UnitOfWork, attempt: PaymentAttempt) -> Errand[Order]:
     if attempt.status == AttemptStatus.CREATED:
         attempt.status = ATTEMPT.require(AttemptStatus.CREATED, AttemptStatus.PROCESSING)
     attempt.tries += 1
+    attempt.sent_at = attempt.sent_at or uow.now
     attempt.lease_until = uow.now + LEASE
     invoice = uow.session.get_one(Invoice, attempt.invoice_id)
     checkout = uow.session.scalar(select(Checkout).where(Checkout.invoice_id == invoice.id))
@@ -126,11 +130,12 @@ def take_attempt(uow: UnitOfWork, attempt: PaymentAttempt) -> Errand[Order]:
         description=uow.session.get_one(Circle, invoice.circle_id).name,
         return_url=checkout_url(uow, checkout.id) if checkout else "",
         on_session=attempt.on_session,
+        reference=attempt.reference,
     )
     return Errand(
         order,
         ask_first=attempt.tries > 1,
-        may_send=attempt.status == AttemptStatus.PROCESSING and uow.now - attempt.created_at < SEND_FOR,
+        may_send=attempt.status == AttemptStatus.PROCESSING and uow.now - attempt.sent_at < SEND_FOR,
         give_up=_is_pointless(uow, attempt, invoice, checkout),
     )
 
@@ -139,16 +144,25 @@ def _is_pointless(uow: UnitOfWork, attempt: PaymentAttempt, invoice: Invoice, ch
     """Whether nothing is to be paid any more, or the payer let the time pass."""
     if invoice.status != InvoiceStatus.OPEN:
         return True
-    return attempt.status == AttemptStatus.REQUIRES_ACTION and checkout is not None and not checkout.is_open(uow.now)
+    too_late = attempt.created_at + CHECKOUT_LIFE <= uow.now or (checkout is not None and not checkout.is_open(uow.now))
+    return attempt.status == AttemptStatus.REQUIRES_ACTION and too_late
 
 
 def claim_unanswered(uow: UnitOfWork, *, limit: int) -> list[Errand[Order]]:
     """Claim attempts whose lease ran out: whoever sent them may be dead, or the payer has confirmed unheard."""
     due = (
         select(PaymentAttempt)
-        .where(PaymentAttempt.status.in_(UNDER_WAY), PaymentAttempt.lease_until <= uow.now)
+        .where(
+            PaymentAttempt.status.in_(_SENT),
+            PaymentAttempt.lease_until <= uow.now,
+            PaymentAttempt.provider.in_(original_providers(uow)),
+        )
         .order_by(PaymentAttempt.lease_until)
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)
     )
-    return [take_attempt(uow, attempt) for attempt in uow.session.scalars(due).all()]
+    errands = [take_attempt(uow, attempt) for attempt in uow.session.scalars(due).all()]
+    if errands and breaker.is_open(uow):
+        # What nobody waits for is only asked about.
+        return [replace(one, may_send=one.may_send and one.order.on_session) for one in errands]
+    return errands

@@ -18,7 +18,7 @@ def start_charge(
     *,
     payer_id: UUID,
     circle_id: UUID,
-    membership_id: UUID,
+    membership_id: UUID | None,
     kind: str,
     subject_id: UUID,
     amount: int,

@@ -4,16 +4,19 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 
 from circle.billing import events
-from circle.billing.models import Checkout, Invoice, PaymentAttempt, Subscription
+from circle.billing.models import Checkout, Invoice, InvoiceKind, PaymentAttempt, Subscription
+from circle.billing.providers.base import Retry
 from circle.billing.services.locks import lock, lock_invoice
 from circle.billing.states import (
+    ATTEMPT,
     CHECKOUT,
     INVOICE,
     SUBSCRIPTION,
     UNDER_WAY,
+    AttemptStatus,
     CheckoutStatus,
     InvoiceStatus,
     SubscriptionStatus,
@@ -21,8 +24,8 @@ from circle.billing.states import (
 from circle.config import Settings
 from circle.kernel.ids import new_code, new_id
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.models import Membership, Seat
-from circle.memberships.services.access import SEAT_HOLD, release_seats
+from circle.memberships.models import GrantSource, Membership, Seat
+from circle.memberships.services.access import SEAT_HOLD, release_seats, revoke_access
 
 # As long as a seat is held for it.
 CHECKOUT_LIFE = SEAT_HOLD
@@ -90,10 +93,20 @@ def void_unpaid(uow: UnitOfWork, invoice: Invoice, *, canceled: bool = False) ->
 
     Money that comes for it later goes back by itself.
     """
-    if invoice.status != InvoiceStatus.OPEN:
-        return
-    invoice.status = INVOICE.require(InvoiceStatus.OPEN, InvoiceStatus.VOID)
+    if invoice.status == InvoiceStatus.OPEN:
+        _close_unpaid(uow, invoice, InvoiceStatus.VOID, canceled=canceled)
+
+
+def write_off(uow: UnitOfWork, invoice: Invoice) -> None:
+    """Give up a renewal that could not be collected: it stands for no period any more, another may take its place."""
+    _close_unpaid(uow, invoice, InvoiceStatus.UNCOLLECTIBLE, canceled=True)
+    invoice.period_no = None
+
+
+def _close_unpaid(uow: UnitOfWork, invoice: Invoice, status: InvoiceStatus, *, canceled: bool) -> None:
+    invoice.status = INVOICE.require(InvoiceStatus(invoice.status), status)
     invoice.closed_at = uow.now
+    _drop_unsent(uow, invoice)
     checkout = uow.session.scalar(select(Checkout).where(Checkout.invoice_id == invoice.id))
     if checkout is not None and checkout.status == CheckoutStatus.OPEN:
         _close(uow, checkout, CheckoutStatus.EXPIRED)
@@ -103,9 +116,9 @@ def void_unpaid(uow: UnitOfWork, invoice: Invoice, *, canceled: bool = False) ->
             )
         )
     if invoice.subscription_id is not None:
-        _end_incomplete(uow, invoice.subscription_id, canceled=canceled)
+        _let_go(uow, invoice, invoice.subscription_id, canceled=canceled)
     if invoice.membership_id is not None and invoice.tier_id is not None:
-        _free_held_seat(uow, invoice.membership_id, invoice.tier_id)
+        free_held_seat(uow, invoice.membership_id, invoice.tier_id)
     uow.session.flush()
 
 
@@ -124,8 +137,27 @@ def _close(uow: UnitOfWork, checkout: Checkout, status: CheckoutStatus) -> None:
     checkout.closed_at = uow.now
 
 
-def _end_incomplete(uow: UnitOfWork, subscription_id: UUID, *, canceled: bool) -> None:
+def _drop_unsent(uow: UnitOfWork, invoice: Invoice) -> None:
+    """Close a charge that is planned and that nobody has taken up: it is never sent."""
+    uow.session.execute(
+        update(PaymentAttempt)
+        .where(PaymentAttempt.invoice_id == invoice.id, PaymentAttempt.status == AttemptStatus.CREATED)
+        .values(
+            status=ATTEMPT.require(AttemptStatus.CREATED, AttemptStatus.FAILED),
+            failure_code="closed",
+            retry=Retry.NEVER,
+            settled_at=uow.now,
+            lease_until=None,
+        )
+    )
+
+
+def _let_go(uow: UnitOfWork, invoice: Invoice, subscription_id: UUID, *, canceled: bool) -> None:
+    """Free the subscription of its unpaid invoice, and end it where it had not begun."""
     subscription = lock(uow, Subscription, subscription_id)
+    if invoice.kind == InvoiceKind.RENEWAL:
+        subscription.renewal_open = False
+        revoke_access(uow, source=GrantSource.GRACE, source_id=invoice.id, reason="not_paid")
     if subscription.status != SubscriptionStatus.INCOMPLETE:
         return
     ended = SubscriptionStatus.CANCELED if canceled else SubscriptionStatus.EXPIRED
@@ -135,7 +167,7 @@ def _end_incomplete(uow: UnitOfWork, subscription_id: UUID, *, canceled: bool) -
         subscription.canceled_at = uow.now
 
 
-def _free_held_seat(uow: UnitOfWork, membership_id: UUID, tier_id: UUID) -> None:
+def free_held_seat(uow: UnitOfWork, membership_id: UUID, tier_id: UUID) -> None:
     """Free the seat that waited for a payment; one that is taken, through a trial say, stays."""
     held = exists().where(
         Seat.membership_id == membership_id,

@@ -1,13 +1,14 @@
-"""The clone guard: a database that was copied to another site charges nobody until an operator says so."""
+"""The clone guard: a database that was copied to another site moves no money until an operator says so."""
 
 import hashlib
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.billing.errors import InstallationMoved
-from circle.billing.models import Fingerprint
+from circle.billing.oversight_models import Fingerprint
 from circle.billing.providers.base import Providers
 from circle.config import Settings
 from circle.kernel import audit
@@ -30,6 +31,19 @@ def require_original(uow: UnitOfWork, provider: str) -> None:
         known = uow.session.get_one(Fingerprint, provider)
     if known.fingerprint != mine:
         raise InstallationMoved
+
+
+def original_providers(uow: UnitOfWork) -> list[str]:
+    """Return the providers through which this site may move money: what is due at the others waits."""
+    moved = moved_providers(uow)
+    return [name for name in uow.use(Providers).by_name if name not in moved]
+
+
+def moved_providers(uow: UnitOfWork) -> list[str]:
+    """Return the providers for which this database was confirmed at another site, or for another account."""
+    known = uow.session.execute(select(Fingerprint.provider, Fingerprint.fingerprint))
+    here = uow.use(Providers).by_name
+    return [name for name, fingerprint in known if name in here and fingerprint != _fingerprint(uow, name)]
 
 
 def confirm_installation(uow: UnitOfWork, provider: str, *, confirmed_by: UUID | None) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.billing.models import Invoice, LedgerAccount, LedgerEntry, LedgerTransaction, PaymentAttempt, Refund
+from circle.billing.payout_models import Payout
 from circle.kernel.ids import new_id
 from circle.kernel.money import share
 from circle.kernel.uow import UnitOfWork
@@ -19,6 +20,7 @@ class AccountKind(StrEnum):
     CLEARING = "clearing"
     CREATOR_PENDING = "creator_pending"  # the creator's, while it may still be refunded without a reason
     CREATOR_AVAILABLE = "creator_available"  # the creator's, to be paid out
+    CREATOR_PAYOUT = "creator_payout"  # the creator's, on its way out
     PLATFORM_FEE = "platform_fee"
     SURPLUS = "surplus"  # came for nothing and goes back
 
@@ -29,6 +31,13 @@ class Movement(StrEnum):
     RELEASE = "release"
     SURPLUS = "surplus"
     SURPLUS_REFUND = "surplus_refund"
+    PAYOUT = "payout"
+    PAYOUT_SENT = "payout_sent"
+    PAYOUT_RETURN = "payout_return"
+
+
+# Their source is the payout.
+PAYOUT_MOVEMENTS = frozenset({Movement.PAYOUT, Movement.PAYOUT_SENT, Movement.PAYOUT_RETURN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +49,13 @@ class Account:
     provider: str | None = None
 
 
+# The clearing account of payouts that an operator makes from elsewhere.
+BY_HAND = "by_hand"
+
 _FEE = Account(AccountKind.PLATFORM_FEE)
 _SURPLUS = Account(AccountKind.SURPLUS)
+# Less than any balance.
+_WHATEVER = -(2**63)
 
 
 def post_payment(uow: UnitOfWork, invoice: Invoice, attempt: PaymentAttempt) -> None:
@@ -89,6 +103,38 @@ def post_surplus_refund(uow: UnitOfWork, refund: Refund, provider: str) -> None:
     _post(uow, Movement.SURPLUS_REFUND, refund.id, refund.currency, gains)
 
 
+def holds_available(uow: UnitOfWork, circle_id: UUID, currency: str, amount: int) -> bool:
+    """Tell whether that much is available, and keep it so until the commit: the row is locked as it is found.
+
+    Whoever moves available money to or from a payout asks this first, so that they wait for each other in one order.
+    """
+    account = Account(AccountKind.CREATOR_AVAILABLE, circle_id=circle_id)
+    enough = (
+        select(LedgerAccount.id)
+        .where(_is(account), LedgerAccount.currency == currency, LedgerAccount.balance >= amount)
+        .with_for_update(key_share=True)
+    )
+    return uow.session.scalar(enough) is not None
+
+
+def post_payout(uow: UnitOfWork, payout: Payout) -> None:
+    """Take a payout from what is available; see `holds_available`."""
+    gains = {_available_of(payout): -payout.amount, _on_its_way(payout): payout.amount}
+    _post(uow, Movement.PAYOUT, payout.id, payout.currency, gains, circle_id=payout.circle_id)
+
+
+def post_payout_sent(uow: UnitOfWork, payout: Payout) -> None:
+    gains = {_on_its_way(payout): -payout.amount, _clearing(payout.provider or BY_HAND): payout.amount}
+    _post(uow, Movement.PAYOUT_SENT, payout.id, payout.currency, gains, circle_id=payout.circle_id)
+
+
+def post_payout_return(uow: UnitOfWork, payout: Payout) -> None:
+    """Make a payout that will not be sent available again."""
+    holds_available(uow, payout.circle_id, payout.currency, _WHATEVER)
+    gains = {_on_its_way(payout): -payout.amount, _available_of(payout): payout.amount}
+    _post(uow, Movement.PAYOUT_RETURN, payout.id, payout.currency, gains, circle_id=payout.circle_id)
+
+
 def _clearing(provider: str) -> Account:
     return Account(AccountKind.CLEARING, provider=provider)
 
@@ -99,6 +145,14 @@ def _pending(invoice: Invoice) -> Account:
 
 def _available(invoice: Invoice) -> Account:
     return Account(AccountKind.CREATOR_AVAILABLE, circle_id=invoice.circle_id)
+
+
+def _available_of(payout: Payout) -> Account:
+    return Account(AccountKind.CREATOR_AVAILABLE, circle_id=payout.circle_id)
+
+
+def _on_its_way(payout: Payout) -> Account:
+    return Account(AccountKind.CREATOR_PAYOUT, circle_id=payout.circle_id)
 
 
 def _fee_of(invoice: Invoice, refunded: int) -> int:
@@ -114,6 +168,7 @@ def _post(
     gains: Mapping[Account, int],
     *,
     invoice: Invoice | None = None,
+    circle_id: UUID | None = None,
 ) -> None:
     """Write one transaction, once per movement and source; its entries in one statement, which the database checks."""
     gains = {account: amount for account, amount in gains.items() if amount}
@@ -124,7 +179,7 @@ def _post(
             kind=movement,
             source_id=source_id,
             invoice_id=invoice.id if invoice else None,
-            circle_id=invoice.circle_id if invoice else None,
+            circle_id=invoice.circle_id if invoice else circle_id,
             at=uow.now,
         )
         .on_conflict_do_nothing(index_elements=["kind", "source_id"])

@@ -1,18 +1,21 @@
 """What became of a payment attempt: one `apply` for the direct answer, the webhook, the sweeper, reconciliation."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
 from circle.billing import events
-from circle.billing.models import Invoice, PaymentAttempt
+from circle.billing.models import Invoice, InvoiceKind, PaymentAttempt
 from circle.billing.providers.base import Outcome, OutcomeState
 from circle.billing.services import ledger
 from circle.billing.services.checkouts import complete_checkout, subject_of, void_unpaid
+from circle.billing.services.dunning import on_charge_failed
 from circle.billing.services.leases import SEND_FOR, next_look
 from circle.billing.services.locks import lock_attempt
 from circle.billing.services.refunds import give_back_surplus
-from circle.billing.services.subscriptions import begin_first_term
+from circle.billing.services.terms import begin_first_term, begin_next_term
+from circle.billing.services.upgrading import begin_upgrade
 from circle.billing.states import ATTEMPT, INVOICE, AttemptStatus, InvoiceStatus
 from circle.config import Settings
 from circle.kernel import audit
@@ -45,6 +48,8 @@ def apply(uow: UnitOfWork, number: str, outcome: Outcome) -> PaymentAttempt | No
         _money_came(uow, invoice, attempt, outcome)
     elif new is not None and ATTEMPT.allows(AttemptStatus(attempt.status), new):
         _note(uow, attempt, new, outcome)
+        if new == AttemptStatus.FAILED:
+            on_charge_failed(uow, invoice, attempt)
     elif attempt.status in {AttemptStatus.CREATED, AttemptStatus.PROCESSING}:
         attempt.lease_until = next_look(uow, attempt.tries)
     uow.session.flush()
@@ -53,7 +58,7 @@ def apply(uow: UnitOfWork, number: str, outcome: Outcome) -> PaymentAttempt | No
 
 def _new_status(uow: UnitOfWork, attempt: PaymentAttempt, outcome: Outcome) -> AttemptStatus | None:
     """Return what the attempt becomes; None where nothing is known yet."""
-    if outcome.state == OutcomeState.NOT_FOUND and uow.now - attempt.created_at >= SEND_FOR:
+    if outcome.state == OutcomeState.NOT_FOUND and uow.now - (attempt.sent_at or attempt.created_at) >= SEND_FOR:
         return AttemptStatus.FAILED
     if outcome.state == OutcomeState.SUCCEEDED and (outcome.amount is None or outcome.currency is None):
         log.error("payment_without_figures", number=attempt.number)
@@ -83,19 +88,35 @@ def _money_came(uow: UnitOfWork, invoice: Invoice, attempt: PaymentAttempt, outc
         _give_back(uow, invoice, attempt, why="wrong_amount")
     elif invoice.status != InvoiceStatus.OPEN:
         _give_back(uow, invoice, attempt, why=f"invoice_{invoice.status}")
-    elif not _serve(uow, invoice, attempt):
+    elif not _serve(uow, invoice, attempt.payment_method_id):
         _give_back(uow, invoice, attempt, why="nothing_left_to_sell")
         void_unpaid(uow, invoice)
     else:
-        _settle(uow, invoice, attempt)
+        _settle(uow, invoice)
+        ledger.post_payment(uow, invoice, attempt)
+        _announce(uow, invoice)
 
 
-def _serve(uow: UnitOfWork, invoice: Invoice, attempt: PaymentAttempt) -> bool:
+def settle_free(uow: UnitOfWork, invoice: Invoice) -> bool:
+    """Count an invoice over nothing as paid, without an attempt; False where it can't be served any more."""
+    if invoice.amount or not _serve(uow, invoice, None):
+        return False
+    _settle(uow, invoice)
+    invoice.released_at = uow.now
+    _announce(uow, invoice)
+    return True
+
+
+def _serve(uow: UnitOfWork, invoice: Invoice, method_id: UUID | None) -> bool:
     """Give what was paid for; False where that is impossible by now."""
-    return invoice.subscription_id is None or begin_first_term(uow, invoice, attempt)
+    if invoice.kind == InvoiceKind.UPGRADE:
+        return begin_upgrade(uow, invoice)
+    if invoice.kind == InvoiceKind.RENEWAL:
+        return begin_next_term(uow, invoice, method_id)
+    return invoice.subscription_id is None or begin_first_term(uow, invoice, method_id)
 
 
-def _settle(uow: UnitOfWork, invoice: Invoice, attempt: PaymentAttempt) -> None:
+def _settle(uow: UnitOfWork, invoice: Invoice) -> None:
     settings = uow.use(Settings)
     invoice.status = INVOICE.require(InvoiceStatus(invoice.status), InvoiceStatus.PAID)
     invoice.paid_at = uow.now
@@ -103,7 +124,9 @@ def _settle(uow: UnitOfWork, invoice: Invoice, attempt: PaymentAttempt) -> None:
     invoice.platform_fee = share(invoice.amount, settings.platform_fee_bps, BASIS_POINTS)
     complete_checkout(uow, invoice)
     uow.session.flush()
-    ledger.post_payment(uow, invoice, attempt)
+
+
+def _announce(uow: UnitOfWork, invoice: Invoice) -> None:
     uow.emit(events.InvoicePaid(invoice.id, invoice.circle_id, invoice.payer_id, invoice.kind, subject_of(invoice)))
 
 

@@ -7,12 +7,15 @@ from sqlalchemy import select
 
 from circle.billing import events
 from circle.billing.errors import NotRefundable, RefundInPartNotYours, RefundTooLarge, RefundWindowOver
-from circle.billing.models import Invoice, PaymentAttempt, Refund
+from circle.billing.models import Invoice, InvoiceKind, PaymentAttempt, Refund
+from circle.billing.offer_errors import GiftNotYoursToRefund
+from circle.billing.offer_models import Gift
 from circle.billing.policy import require_visible_invoice
 from circle.billing.providers.base import Outcome, OutcomeState, RefundOrder, number_of
 from circle.billing.services import ledger
 from circle.billing.services.charges import invoice_for
 from circle.billing.services.checkouts import subject_of
+from circle.billing.services.installation import original_providers, require_original
 from circle.billing.services.leases import LEASE, SEND_FOR, Errand, next_look
 from circle.billing.services.locks import lock_invoice, lock_refund
 from circle.billing.services.subscriptions import end_refunded
@@ -39,7 +42,8 @@ def refund_invoice(
 ) -> Errand[RefundOrder]:
     """Refund as its payer within the window, in full; or as the creator at any time, in full or in part.
 
-    Returns what to send. Errors: NotFound, RefundWindowOver, RefundInPartNotYours, MissingPermission, NotRefundable.
+    Returns what to send. Errors: NotFound, RefundWindowOver, RefundInPartNotYours, MissingPermission, NotRefundable,
+    InstallationMoved.
     """
     invoice = require_visible_invoice(uow, caller, invoice_id)
     if invoice.payer_id == caller.user_id:
@@ -51,14 +55,25 @@ def refund_invoice(
 
 
 def _require_payers_right(uow: UnitOfWork, invoice: Invoice, amount: int | None) -> None:
+    is_gift = invoice.kind == InvoiceKind.GIFT
     # What is used at once, such as an answered question, goes back by its own rules and not by the window.
-    if invoice.status not in EARNING or not invoice.refundable or invoice.subscription_id is None:
+    has_rules = invoice.subscription_id is None and not is_gift
+    if invoice.status not in EARNING or not invoice.refundable or has_rules:
         raise NotRefundable
-    if invoice.refundable_until is None or invoice.refundable_until <= uow.now:
+    if is_gift:
+        _require_unclaimed(uow, invoice)
+    elif invoice.refundable_until is None or invoice.refundable_until <= uow.now:
         raise RefundWindowOver
     if amount is not None and amount != invoice.refundable:
         # All but a cent back would keep the access.
         raise RefundInPartNotYours
+
+
+def _require_unclaimed(uow: UnitOfWork, invoice: Invoice) -> None:
+    """A gift goes back at any time, until somebody has it; whoever claims it waits for the invoice's lock."""
+    claimed = select(Gift.id).where(Gift.invoice_id == invoice.id, Gift.claimed_by.is_not(None))
+    if uow.session.scalar(claimed) is not None:
+        raise GiftNotYoursToRefund
 
 
 def request_refund(
@@ -133,6 +148,7 @@ def _new_refund(
 def take_refund(uow: UnitOfWork, refund: Refund) -> Errand[RefundOrder]:
     """Claim a refund for sending, until its lease is over."""
     attempt = uow.session.get_one(PaymentAttempt, refund.attempt_id)
+    require_original(uow, attempt.provider)
     if refund.status == RefundStatus.PENDING:
         refund.status = REFUND.require(RefundStatus.PENDING, RefundStatus.PROCESSING)
     refund.tries += 1
@@ -146,17 +162,24 @@ def take_refund(uow: UnitOfWork, refund: Refund) -> Errand[RefundOrder]:
         currency=refund.currency,
         reason=refund.reason,
     )
-    return Errand(order, ask_first=refund.tries > 1, may_send=uow.now - refund.created_at < SEND_FOR)
+    # A first sending can't be a second one, however long the refund has waited.
+    may_send = refund.tries == 1 or uow.now - refund.created_at < SEND_FOR
+    return Errand(order, ask_first=refund.tries > 1, may_send=may_send)
 
 
 def claim_due_refunds(uow: UnitOfWork, *, limit: int) -> list[Errand[RefundOrder]]:
     """Claim refunds that nobody has sent, and those whose lease ran out without an answer."""
     due = (
         select(Refund)
-        .where(Refund.status.in_(_WAITING), Refund.lease_until <= uow.now)
+        .join(PaymentAttempt, PaymentAttempt.id == Refund.attempt_id)
+        .where(
+            Refund.status.in_(_WAITING),
+            Refund.lease_until <= uow.now,
+            PaymentAttempt.provider.in_(original_providers(uow)),
+        )
         .order_by(Refund.lease_until)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=Refund)
     )
     return [take_refund(uow, refund) for refund in uow.session.scalars(due).all()]
 

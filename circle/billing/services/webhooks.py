@@ -9,9 +9,11 @@ from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.billing.errors import ForgedNotification, OldNotification, UnreadableNotification
-from circle.billing.models import PaymentAttempt, ProviderEvent, Refund
+from circle.billing.inbox_models import ProviderEvent
+from circle.billing.models import PaymentAttempt, Refund
+from circle.billing.payout_models import Payout
 from circle.billing.providers.base import Notification, Outcome, Providers
-from circle.billing.services import outcomes, refunds
+from circle.billing.services import outcomes, payout_sending, refunds
 from circle.billing.services.leases import next_look
 from circle.kernel import audit
 from circle.kernel.errors import NotFound
@@ -31,6 +33,7 @@ class Waiting:
     provider: str
     kind: str
     number: str
+    reference: str | None
 
 
 def receive(uow: UnitOfWork, provider: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -73,6 +76,7 @@ def _keep(uow: UnitOfWork, provider: str, notification: Notification) -> None:
             event_id=notification.event_id,
             kind=notification.kind,
             number=notification.number,
+            reference=notification.reference,
             received_at=uow.now,
             lease_until=uow.now,
             tries=0,
@@ -95,12 +99,14 @@ def claim_waiting(uow: UnitOfWork, *, limit: int) -> list[Waiting]:
     for event in claimed:
         event.tries += 1
         event.lease_until = next_look(uow, event.tries)
-    return [Waiting(event.id, event.provider, event.kind, event.number) for event in claimed]
+    return [Waiting(event.id, event.provider, event.kind, event.number, event.reference) for event in claimed]
 
 
 def is_ours(uow: UnitOfWork, event: Waiting) -> bool:
     """Tell whether a notification speaks of something that we asked its provider to do."""
-    if event.kind == "refund":
+    if event.kind == "payout":
+        ours = exists().where(Payout.number == event.number, Payout.provider == event.provider)
+    elif event.kind == "refund":
         ours = exists().where(
             Refund.number == event.number,
             Refund.attempt_id == PaymentAttempt.id,
@@ -113,7 +119,9 @@ def is_ours(uow: UnitOfWork, event: Waiting) -> bool:
 
 def apply(uow: UnitOfWork, event: Waiting, outcome: Outcome) -> str:
     """Apply the truth about what a notification speaks of; return what that was."""
-    if event.kind == "refund":
+    if event.kind == "payout":
+        payout_sending.apply_payout(uow, event.number, outcome)
+    elif event.kind == "refund":
         refunds.apply_refund(uow, event.number, outcome)
     else:
         outcomes.apply(uow, event.number, outcome)

@@ -1,0 +1,101 @@
+"""What the clock does to subscriptions: bill, charge, try again, remind, end. Batches, safe twice and side by side."""
+
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+from circle.billing.providers.base import Order, Outcome, Providers
+from circle.billing.services import charging, collecting, ending, outcomes, reminding, renewing, settling
+from circle.billing.services.leases import BATCH, Errand
+from circle.billing.states import SubscriptionStatus
+from circle.config import Settings
+from circle.kernel.crowd import side_by_side
+from circle.kernel.isolation import isolated
+from circle.kernel.uow import UnitOfWork, Units
+
+# Rows of a batch that talks to nobody.
+SET_BATCH = 500
+# Answers of providers that are applied together.
+_AT_A_TIME = 25
+
+
+def bill(units: Units) -> int:
+    """Open the renewals whose day has come, and attempts for those to be charged now."""
+    with units.write() as uow:
+        opened = renewing.open_due(uow, limit=SET_BATCH)
+    return opened + _collect(units, collecting.AT_THE_END_OF_A_TERM)
+
+
+def dun(units: Units) -> int:
+    """Try again to collect what is overdue."""
+    return _collect(units, collecting.OVERDUE)
+
+
+def _collect(units: Units, statuses: tuple[SubscriptionStatus, ...]) -> int:
+    with units.read() as uow:
+        odd = collecting.odd_ones(uow, limit=BATCH)
+    done = _one_by_one(units, "renewal_poison", odd, collecting.collect_odd)
+    with units.write() as uow:
+        return done + collecting.open_attempts(uow, statuses, limit=SET_BATCH)
+
+
+def charge(units: Units) -> int:
+    """Send planned charges side by side, and apply the answers as they come, some at a time."""
+    with units.write() as uow:
+        errands = charging.claim_charges(uow, limit=BATCH)
+    threads = units.use(Settings).charge_threads
+    answers: dict[str, Outcome] = {}
+    for errand, outcome in side_by_side(lambda one: _send(units, one), errands, threads=threads):
+        if outcome is not None:
+            answers[errand.order.number] = outcome
+        if len(answers) >= _AT_A_TIME:
+            _apply(units, answers)
+            answers = {}
+    _apply(units, answers)
+    return len(errands)
+
+
+def _apply(units: Units, answers: Mapping[str, Outcome]) -> None:
+    """Apply answers: the plain ones together, each other one in a unit of its own."""
+    done: set[str] = set()
+    with isolated("settling_poison", numbers=list(answers)), units.write() as uow:
+        done = settling.settle(uow, answers)
+    for number, outcome in answers.items():
+        if number not in done:
+            with isolated("charge_poison", number=number), units.write() as uow:
+                outcomes.apply(uow, number, outcome)
+
+
+def _send(units: Units, errand: Errand[Order]) -> Outcome | None:
+    """Ask the provider for a charge; None after an error of ours: its lease runs out, and the sweeper asks."""
+    order = errand.order
+    with isolated("charge_poison", number=order.number):
+        return units.use(Providers).get(order.provider).charge(order)
+    return None
+
+
+def end(units: Units) -> int:
+    """Call past due, write off or end the subscriptions whose term is over."""
+    with units.read() as uow:
+        closed = ending.in_closed_circles(uow, limit=SET_BATCH)
+    done = _one_by_one(units, "renewal_poison", closed, ending.give_up_renewal)
+    with units.read() as uow:
+        over = ending.over(uow, limit=SET_BATCH)
+    for due in over:
+        with isolated("ending_poison", subscription_id=str(due.subscription_id)), units.write() as uow:
+            done += ending.settle_over(uow, due)
+    return done
+
+
+def remind(units: Units) -> int:
+    """Remind of renewals, and of access that ends."""
+    with units.write() as uow:
+        return reminding.remind_due(uow, limit=SET_BATCH)
+
+
+def _one_by_one(units: Units, what: str, ids: list[UUID], act: Callable[[UnitOfWork, UUID], bool]) -> int:
+    """Do each in a unit of its own: a row that fails does not stop the others."""
+    done = 0
+    for one in ids:
+        with isolated(what, id=str(one)), units.write() as uow:
+            done += act(uow, one)
+    return done
