@@ -1,5 +1,6 @@
 """Refusals of the archive."""
 
+from circle.archive.shelf_models import MAX_PINS
 from circle.kernel.errors import Conflict, Forbidden, on_constraint
 from circle.kernel.text import Text
 
@@ -28,10 +29,53 @@ class ColumnLocked(Forbidden):
     text = Text("你的会员等级不能阅读这个专栏。", "Your membership does not open this column.")
 
 
+class TooManyPins(Conflict):
+    code = "too_many_pins"
+    text = Text(f"一个星球最多置顶 {MAX_PINS} 篇。", f"A circle has at most {MAX_PINS} pins.")
+
+
+class FolderExists(Conflict):
+    code = "folder_exists"
+    text = Text("已有同名的收藏夹。", "There is a folder of this name.")
+
+
+class TooManyFolders(Conflict):
+    code = "too_many_folders"
+    text = Text("最多 {most} 个收藏夹。", "At most {most} folders.")
+
+
+class NotAPath(Conflict):
+    code = "not_a_path"
+    text = Text("这个专栏不是阅读路线。", "This column is not a reading path.")
+
+
 class ImportRunning(Conflict):
     code = "import_running"
     text = Text("这个星球正在导入，请等它结束。", "An import of this circle is running; wait for its end.")
 
 
+class ImportNotUndoable(Conflict):
+    code = "import_not_undoable"
+    text = Text(
+        "整个星球的导入不能撤销；请另开一个星球。", "An import of a whole circle can't be undone: open another circle."
+    )
+
+
+class CircleNotEmpty(Conflict):
+    code = "circle_not_empty"
+    text = Text(
+        "完整导出只能导入到一个空的星球。", "The export of a circle comes into an empty circle only: open a new one."
+    )
+
+
+class ExportRunning(Conflict):
+    code = "export_running"
+    text = Text("你在这个星球的导出还没有完成。", "An export of yours from this circle is not finished yet.")
+
+
 on_constraint("uq_tags_circle_id_path", TagExists)
+on_constraint("pk_post_pins", TooManyPins)
+on_constraint("ck_post_pins_slot", TooManyPins)
+on_constraint("uq_bookmark_folders_user_id_name", FolderExists)
 on_constraint("uq_imports_open", ImportRunning)
+on_constraint("uq_exports_open", ExportRunning)

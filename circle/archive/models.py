@@ -13,14 +13,18 @@ from circle.kernel.state import Machine
 
 
 class ImportFormat(StrEnum):
-    MARKDOWN = "markdown"
+    MARKDOWN = "markdown"  # files of Markdown
+    PLANET = "planet"  # what crawlers of Knowledge Planet write
+    CIRCLE = "circle"  # a creator's export of this product
 
 
 class ImportStatus(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"  # some files may have failed: the report names them
-    FAILED = "failed"  # nothing could be read; `refusal` tells why
+    FAILED = "failed"  # it was ended; `refusal` tells why
+    UNDOING = "undoing"  # what it made is being taken out again
+    UNDONE = "undone"
 
 
 STATUS = Machine(
@@ -29,10 +33,13 @@ STATUS = Machine(
         ImportStatus.QUEUED: frozenset({ImportStatus.RUNNING, ImportStatus.FAILED}),
         # Running again: its worker was killed and another took it over.
         ImportStatus.RUNNING: frozenset({ImportStatus.RUNNING, ImportStatus.DONE, ImportStatus.FAILED}),
-        ImportStatus.DONE: frozenset(),
-        ImportStatus.FAILED: frozenset(),
+        ImportStatus.DONE: frozenset({ImportStatus.UNDOING}),
+        ImportStatus.FAILED: frozenset({ImportStatus.UNDOING}),
+        ImportStatus.UNDOING: frozenset({ImportStatus.UNDOING, ImportStatus.UNDONE}),
+        ImportStatus.UNDONE: frozenset(),
     },
 )
+_OPEN = text("status IN ('queued', 'running', 'undoing')")
 
 
 class Import(Base):
@@ -65,12 +72,12 @@ class Import(Base):
 
     __table_args__ = (
         # One at a time in a circle: two over the same files would race for every row.
-        Index("uq_imports_open", "circle_id", unique=True, postgresql_where=text("status IN ('queued', 'running')")),
+        Index("uq_imports_open", "circle_id", unique=True, postgresql_where=_OPEN),
         Index("ix_imports_circle", "circle_id", "created_at", "id"),
-        Index("ix_imports_due", "leased_until", postgresql_where=text("status IN ('queued', 'running')")),
-        CheckConstraint("format IN ('markdown')", name="format"),
-        CheckConstraint("status IN ('queued', 'running', 'done', 'failed')", name="status"),
-        CheckConstraint("(finished_at IS NOT NULL) = (status IN ('done', 'failed'))", name="finished"),
+        Index("ix_imports_due", "leased_until", postgresql_where=_OPEN),
+        CheckConstraint("format IN ('markdown', 'planet', 'circle')", name="format"),
+        CheckConstraint("status IN ('queued', 'running', 'done', 'failed', 'undoing', 'undone')", name="status"),
+        CheckConstraint("(finished_at IS NULL) = (status IN ('queued', 'running'))", name="finished"),
     )
 
 
@@ -88,3 +95,18 @@ class ImportedFile(Base):
     # SHA-256 of title, line feed and body as written: where the post differs, somebody has edited it in the circle.
     text_hash: Mapped[bytes] = mapped_column(LargeBinary)
     imported_at: Mapped[datetime]
+
+
+class ImportedRecord(Base):
+    """A row of somebody's books from another installation, such as an order: kept to be read and exported again.
+
+    Money that moved elsewhere is no money of ours, so these rows never become invoices or entries of the ledger.
+    """
+
+    __tablename__ = "imported_records"
+
+    circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"), primary_key=True)
+    file: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id"), index=True)
+    row: Mapped[Json]

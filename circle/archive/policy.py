@@ -4,16 +4,29 @@ from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam, select
 
-from circle.archive.errors import ColumnLocked
+from circle.archive.errors import CircleNotEmpty, ColumnLocked
+from circle.archive.export_models import Export, ExportScope
 from circle.archive.models import Import
+from circle.billing.models import Subscription
+from circle.checkins.models import Camp
+from circle.circles.models import Tier
+from circle.homework.models import Assignment
+from circle.homework.policy import require_circle_reader
 from circle.kernel.caller import Caller
 from circle.kernel.db import Query, Row
 from circle.kernel.errors import NotFound
+from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork
+from circle.memberships.errors import MissingPermission
+from circle.memberships.models import Membership, Role
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import Standing, gated_standing, require_look, require_permission, standing_gate
 from circle.posts.column_policy import ColumnTier, column_reading, opened
 from circle.posts.filing import Column, Tag
+from circle.posts.models import Post
+from circle.posts.policy import SeenPost, find_post
+
+_OWNERS_ALONE = Text("只有星主可以导出或导入整个星球。", "Only the owner may export or import a whole circle.")
 
 column_gate = standing_gate(
     "column_id", select(Column.circle_id).where(Column.id == bindparam("key", type_=Uuid())).scalar_subquery()
@@ -73,6 +86,13 @@ def require_filed_column(uow: UnitOfWork, caller: Caller, column_id: UUID) -> tu
     return column, standing
 
 
+def require_filed_post(uow: UnitOfWork, caller: Caller, post_id: UUID) -> SeenPost:
+    """Return a post that exists for who files the archive. Errors: NotFound, MissingPermission and the like."""
+    post = find_post(uow, caller, post_id)
+    require_permission(uow, caller, post.circle_id, Permission.FILE_ARCHIVE)
+    return post
+
+
 def require_tag(uow: UnitOfWork, caller: Caller, tag_id: UUID) -> Tag:
     """Return a tag for who files the archive. Errors: NotFound, MissingPermission and the like."""
     tag = uow.session.get(Tag, tag_id)
@@ -88,4 +108,36 @@ def require_import(uow: UnitOfWork, caller: Caller, import_id: UUID) -> Import:
     if found is None:
         raise NotFound
     require_permission(uow, caller, found.circle_id, Permission.IMPORT_EXPORT)
+    return found
+
+
+def require_exporter(uow: UnitOfWork, caller: Caller, circle_id: UUID, scope: str) -> Standing:
+    """Return the standing of whoever may take along what they read, or the whole circle.
+
+    Errors: NotFound, Banned, NotAMember, MembershipExpired, MissingPermission.
+    """
+    if scope == ExportScope.MINE:
+        return require_circle_reader(uow, caller, circle_id)
+    standing = require_permission(uow, caller, circle_id, Permission.IMPORT_EXPORT)
+    if standing.role != Role.OWNER:
+        raise MissingPermission(permission=Permission.IMPORT_EXPORT.value).because(_OWNERS_ALONE)
+    return standing
+
+
+def require_empty_circle(uow: UnitOfWork, standing: Standing) -> None:
+    """Refuse all but the owner of a circle in which nothing has happened. Errors: MissingPermission, CircleNotEmpty."""
+    if standing.role != Role.OWNER:
+        raise MissingPermission(permission=Permission.IMPORT_EXPORT.value).because(_OWNERS_ALONE)
+    circle_id = standing.circle_id
+    others = select(Membership.id).where(Membership.circle_id == circle_id, Membership.role != Role.OWNER)
+    things = (select(one.id).where(one.circle_id == circle_id) for one in (Post, Tier, Camp, Assignment, Subscription))
+    if any(uow.session.scalar(one.limit(1)) is not None for one in (others, *things)):
+        raise CircleNotEmpty
+
+
+def require_export(uow: UnitOfWork, caller: Caller, export_id: UUID) -> Export:
+    """Return one's own export. Errors: NotFound."""
+    found = uow.session.get(Export, export_id)
+    if found is None or found.requested_by != caller.user_id:
+        raise NotFound
     return found

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from circle.archive import column_queries, errors, queries, schemas
 from circle.archive.policy import column_gate
-from circle.archive.services import arranging, columns, digest, filing, import_requests, tag_tree
+from circle.archive.services import arranging, columns, digest, filing, import_requests, import_undoing, tag_tree
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.state import WrongState
@@ -174,6 +174,17 @@ def arrange_column(uow: UnitOfWork, caller: Caller, column_id: UUID, body: Json,
 def request_import(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json) -> Json:
     """Import an uploaded archive; a worker does it, and `GET /imports/{id}` tells how far it is."""
     return queries.import_page(import_requests.request_import(uow, caller, circle_id, **body), language())
+
+
+@routes.post(
+    "/imports/<uuid:import_id>/undo",
+    answer=schemas.ImportOut,
+    status=202,
+    errors=(*FILING, WrongState, errors.ImportRunning, errors.ImportNotUndoable),
+)
+def undo_import(uow: UnitOfWork, caller: Caller, import_id: UUID) -> Json:
+    """Take an import out again; what somebody has edited, answered or liked since stays, and the report names it."""
+    return queries.import_page(import_undoing.request_undo(uow, caller, import_id), language())
 
 
 @routes.get("/imports/<uuid:import_id>", answer=schemas.ImportOut, errors=FILING)

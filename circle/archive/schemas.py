@@ -188,7 +188,8 @@ class ImportOut(Schema):
     counts = Dict(
         required=True,
         metadata={
-            "description": "Files so far: `created`, `unchanged`, `updated`, `skipped`, `failed`.",
+            "description": "Files so far: `created`, `unchanged`, `updated`, `skipped`, `failed`;"
+            " after an undo also `removed` and `kept`.",
             "example": {"created": 50, "failed": 1},
         },
     )

@@ -2,9 +2,21 @@
 
 from circle.cli.root import circle
 
-from circle.cli import camps, care, database, demo, documents, imports, running  # isort: skip # they register their commands
+from circle.cli import billing, camps, care, database, demo, documents, imports, running, search  # isort: skip # they register their commands
 
-__all__ = ["camps", "care", "circle", "database", "demo", "documents", "imports", "main", "running"]
+__all__ = [
+    "billing",
+    "camps",
+    "care",
+    "circle",
+    "database",
+    "demo",
+    "documents",
+    "imports",
+    "main",
+    "running",
+    "search",
+]
 
 
 def main() -> None:

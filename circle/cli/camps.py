@@ -4,7 +4,7 @@ from uuid import UUID
 
 import click
 
-from circle.cli.root import circle, read_settings
+from circle.cli.root import circle, installation, read_settings
 
 
 @circle.group()
@@ -15,11 +15,9 @@ def camps() -> None:
 @camps.command()
 @click.argument("camp_ids", nargs=-1, type=click.UUID)
 def rebuild(camp_ids: tuple[UUID, ...]) -> None:
-    """Derive streaks and totals anew from the days that members did; all camps unless some are named."""
-    from circle.app import create_app
+    """Derive streaks, totals and rankings anew from the days that members did; all camps unless some are named."""
     from circle.checkins.services.rebuilding import rebuild_camps
-    from circle.web.system import system
 
-    with create_app(read_settings()).app_context(), system().units.write() as uow:
-        changed = rebuild_camps(uow, camp_ids or None)
+    with installation(read_settings()) as units:
+        changed = rebuild_camps(units, camp_ids)
     click.echo(f"{changed} members' figures were not as their days say, and are now")

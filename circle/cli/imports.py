@@ -10,7 +10,6 @@ import click
 from circle.cli.root import circle, installation, read_settings
 
 if TYPE_CHECKING:
-    from circle.archive.importing.sources import Source
     from circle.archive.importing.survey import Progress
     from circle.archive.services.import_batches import Tally
     from circle.kernel.uow import Units
@@ -30,16 +29,25 @@ def import_() -> None:
     """Take over an archive from elsewhere."""
 
 
+def _choices(command: "click.decorators.FC") -> "click.decorators.FC":
+    """Give a command the options that every kind of import has."""
+    for option in (
+        click.option("--dry-run", is_flag=True, help="Only say what would happen."),
+        click.option("--source", default="", help="Keeps archives apart that have items of the same names."),
+        click.option("--access", default="members", show_default=True, help="members, preview or tier:<name>."),
+        click.option("--author", help="E-mail of the staff or guest whose posts they become; the owner unless given."),
+        click.option("--circle", "slug", required=True, help="Slug of the circle."),
+        click.argument("path", type=click.Path(exists=True, path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
 @import_.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--circle", "slug", required=True, help="Slug of the circle.")
-@click.option("--author", help="E-mail of the staff or guest whose posts they become; the owner unless given.")
-@click.option("--access", default="members", show_default=True, help="members, preview or tier:<name>.")
+@_choices
 @click.option("--as", "kind", type=click.Choice(["article", "talk"]), default="article", show_default=True)
-@click.option("--source", default="", help="Keeps archives apart that have files of the same paths.")
 @click.option("--site", default="", help="Where the articles stood: full links to it become links between posts.")
-@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
-def markdown(path: Path, slug: str, *, dry_run: bool, **wanted: Any) -> None:
+def markdown(path: Path, slug: str, **wanted: Any) -> None:
     """Import a folder or ZIP of Markdown files into a circle.
 
     A top folder becomes a column, folders below it become its sections; front matter gives title, date, author, tag(s),
@@ -49,13 +57,36 @@ def markdown(path: Path, slug: str, *, dry_run: bool, **wanted: Any) -> None:
     Files that can't be imported are named with their line and do not stop the rest: the exit code is 0 then, and 2
     only if nothing could be imported.
     """
-    from circle.archive.importing.sources import open_source
+    _run(path, "markdown", slug=slug, **wanted)
+
+
+@import_.command()
+@_choices
+def planet(path: Path, slug: str, **wanted: Any) -> None:
+    """Import what a crawler of Knowledge Planet wrote: JSON files with `topics`, a folder or a ZIP of them.
+
+    Talks, questions with answers, comments, hashtags, digest and sticky marks come along. A topic is known by its
+    topic_id: importing again changes nothing. Pictures and files are named and not fetched.
+    """
+    _run(path, "planet", slug=slug, **wanted)
+
+
+@import_.command("circle")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--circle", "slug", required=True, help="Slug of a circle in which nothing has happened yet.")
+@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+def whole_circle(path: Path, slug: str, **wanted: Any) -> None:
+    """Import a creator's export into an empty circle: docs/export-format.md tells what comes along."""
+    _run(path, "circle", slug=slug, author=None, access="members", **wanted)
+
+
+def _run(path: Path, form: str, *, dry_run: bool, **wanted: Any) -> None:
     from circle.kernel.errors import CircleError
 
     with installation(read_settings()) as units:
         try:
-            with open_source(path) as archive, _shown_progress() as progress:
-                tally = _import(units, archive, progress, slug=slug, dry_run=dry_run, **wanted)
+            with _shown_progress() as progress:
+                tally = _import(units, path, progress, dry_run=dry_run, format=form, **wanted)
         except CircleError as refusal:
             raise NotImported(_sentence(refusal)) from None
     _report(tally, dry_run=dry_run)
@@ -63,7 +94,7 @@ def markdown(path: Path, slug: str, *, dry_run: bool, **wanted: Any) -> None:
 
 def _import(
     units: "Units",
-    archive: "Source",
+    path: Path,
     progress: "Progress",
     *,
     slug: str,
@@ -73,8 +104,8 @@ def _import(
     **options: Any,
 ) -> "Tally":
     from circle.archive.services import import_requests as requests
+    from circle.archive.services.import_formats import do_import, rehearse
     from circle.archive.services.import_targets import find_target
-    from circle.archive.services.importing import rehearse_import, run_import
 
     with units.read() as uow:
         target = find_target(uow, slug=slug, access=access, author=author)
@@ -82,13 +113,13 @@ def _import(
             planned = requests.plan_import(uow, target.owner, target.circle_id, **target.options, **options)
             rehearsed = requests.running_of(uow, planned)
     if dry_run:
-        return rehearse_import(units, rehearsed, archive, progress)
+        return rehearse(units, rehearsed, path, progress)
     with units.write() as uow:
         found = requests.request_import(uow, target.owner, target.circle_id, **target.options, **options)
         running = requests.take_up(uow, found.id)
     ended = False
     try:
-        tally = run_import(units, running, archive, progress)
+        tally = do_import(units, running, path, progress=progress)
         ended = True
     finally:
         if not ended:
@@ -125,7 +156,7 @@ def _report(tally: "Tally", *, dry_run: bool) -> None:
     summary = ", ".join(f"{counts[name]} {name}" for name in ("created", "updated", "unchanged", "skipped", "failed"))
     click.echo(f"would be: {summary}" if dry_run else summary)
     if not counts.total():
-        raise NotImported("There are no Markdown files in it.")
+        raise NotImported("There is nothing in it that can be imported.")
     if counts["failed"] == counts.total():
         raise NotImported("Nothing could be imported.")
 

@@ -3,6 +3,7 @@
 What the reader may not open is left out by the SQL itself: it never leaves the database.
 """
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -50,8 +51,13 @@ def select_page() -> Select[*tuple[Any, ...]]:
     ).outerjoin(Required, Required.id == Post.access_tier_id)
 
 
-def select_cards(chosen: Select[*tuple[Any, ...]], *, whole: bool = False) -> Select[*tuple[Any, ...]]:
-    """Select the rows of `post_card`; run with `reading(standing)`. `whole`: bodies in full length."""
+def select_cards(
+    chosen: Select[*tuple[Any, ...]], *, whole: bool = False, also: Sequence[str] = ()
+) -> Select[*tuple[Any, ...]]:
+    """Select the rows of `post_card`; run with `reading(standing)`. `whole`: bodies in full length.
+
+    `also`: further columns of what was chosen.
+    """
     page = chosen.subquery("page")
     body = page.c.body if whole else func.left(page.c.body, _LIST_BODY)
 
@@ -60,7 +66,7 @@ def select_cards(chosen: Select[*tuple[Any, ...]], *, whole: bool = False) -> Se
 
     return (
         select(
-            *(page.c[name] for name in _SHOWN_ALWAYS),
+            *(page.c[name] for name in (*_SHOWN_ALWAYS, *also)),
             page.c.unlocked,
             page.c.anonymous,
             page.c.author_id,

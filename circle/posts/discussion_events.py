@@ -19,6 +19,24 @@ class CommentPosted:
 
 
 @dataclass(frozen=True, slots=True)
+class CommentChanged:
+    """A published comment says something else, or members see again one that they had seen."""
+
+    circle_id: UUID
+    post_id: UUID
+    comment_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CommentTrashed:
+    """Its author or a moderator took it back, for good."""
+
+    circle_id: UUID
+    post_id: UUID
+    comment_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class CommentHeld:
     """A word holds a comment back until a moderator decides."""
 
@@ -47,6 +65,14 @@ class PostReacted:
 
 
 @dataclass(frozen=True, slots=True)
+class EngagementChanged:
+    """What people do with a post changed: it was read, or a reaction or comment came or went."""
+
+    circle_id: UUID
+    post_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionAsked:
     """A question is open: asked for nothing, or paid for."""
 
@@ -65,6 +91,14 @@ class QuestionAnswered:
     answer_id: UUID
     author_id: UUID
     told: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEdited:
+    circle_id: UUID
+    post_id: UUID
+    answer_id: UUID
+    author_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,15 @@ class ReactionsOut(Schema):
 
 class ReadingIn(Schema):
     progress = Int(most=100, load_default=100, metadata={"description": "Percent of a long text; it never goes back."})
+    position = Int(
+        most=1_000_000,
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "Where you stopped, in characters of the body; see `GET /me/continue`.",
+            "example": 840,
+        },
+    )
 
 
 class AnswerIn(Schema):

@@ -300,6 +300,10 @@ class Mention(Base):
     created_at: Mapped[datetime]
 
 
+# Percent of a text from which on it counts as read to the end: few scroll past the last line.
+FINISHED = 95
+
+
 class PostRead(Base):
     """That a member has opened a post, and how far: `progress` in percent of a long article."""
 
@@ -309,11 +313,22 @@ class PostRead(Base):
     post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id"), primary_key=True)
     circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"))
     progress: Mapped[int] = mapped_column(default=100)
+    # Where they stopped, in characters of the body: it goes back with them.
+    position: Mapped[int | None]
     first_read_at: Mapped[datetime]
     last_read_at: Mapped[datetime]
 
     __table_args__ = (
         Index("ix_post_reads_circle", "user_id", "circle_id", text("last_read_at DESC")),
+        Index(
+            "ix_post_reads_unfinished",
+            "user_id",
+            text("last_read_at DESC"),
+            text("post_id DESC"),
+            postgresql_where=text(f"progress < {FINISHED}"),
+        ),
+        # For the value of a post.
+        Index("ix_post_reads_post", "post_id", "progress"),
         CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
     )
 

@@ -93,7 +93,7 @@ def test_a_bad_file_is_named_and_the_rest_comes_in(run: Run, real: tuple[World, 
     ("files", "options", "said"),
     [
         ({"坏.md": b"\xff\xff"}, {}, "Nothing could be imported."),
-        ({"图.png": b"x"}, {}, "There are no Markdown files in it."),
+        ({"图.png": b"x"}, {}, "There is nothing in it that can be imported."),
         (FILES, {"--circle": "nowhere"}, "There is no circle 'nowhere'"),
         (FILES, {"--access": "tier:没有"}, "There is no such access 'tier:没有'"),
         (FILES, {"--author": "nobody@example.org"}, "There is no account 'nobody@example.org'"),

@@ -99,7 +99,7 @@ def _away(*_arguments: Any) -> Any:
 def test_an_import_that_breaks_its_worker_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     circle = world.circle()
     asked = requested(world, circle)
-    monkeypatch.setattr(import_jobs, "run_import", _break)
+    monkeypatch.setattr(import_jobs, "do_import", _break)
 
     work(world)
 

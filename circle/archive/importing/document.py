@@ -13,6 +13,7 @@ from circle.archive.importing.faults import BadFile
 from circle.archive.importing.prose import first_heading
 from circle.kernel.errors import Invalid
 from circle.kernel.text import is_blank
+from circle.posts.models import Kind
 from circle.posts.services.mentions import plain
 from circle.posts.services.tagging import MAX_TAGS, read_path
 
@@ -43,11 +44,31 @@ class Limits:
     title: int
     body: int
     excerpt: int
+    talk: int = 10_000
+    article: int = 100_000
+    comment: int = 1_000
+
+
+# The key of the one answer that a question has.
+ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer or a comment: `key` knows it again, `author` is as written."""
+
+    key: str
+    author: str
+    text: str
+    dated: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file says, before its links are rewritten. `author` and `tags` are as written."""
+    """What a file says, before its links are rewritten. `author` and `tags` are as written.
+
+    What follows `is_draft` only some sources tell: a kind of its own, what was said about it, where it stood.
+    """
 
     title: str
     body: str
@@ -58,6 +79,12 @@ class Document:
     dated: datetime | None
     is_digest: bool
     is_draft: bool
+    kind: Kind | None = None
+    answer: Said | None = None
+    comments: tuple[Said, ...] = ()
+    is_pinned: bool = False
+    # Names of pictures and files that are not in it.
+    missing: tuple[str, ...] = ()
 
 
 def read_document(raw: bytes, stem: str, *, limits: Limits, zone: ZoneInfo) -> Document:

@@ -30,6 +30,17 @@ FAULTS: dict[str, Text] = {
         "“{value}”不是星球的管理人员或嘉宾，署名写在正文开头。",
         "'{value}' is not staff or a guest of the circle; the name stands at the top of the text instead.",
     ),
+    "broken_json": Text("从这一行起不是有效的 JSON：{problem}。", "From this line on it is not valid JSON: {problem}."),
+    "no_topics": Text("没有找到主题。", "There are no topics in it."),
+    "no_id": Text("这个主题没有 topic_id。", "This topic has no topic_id."),
+    "twice": Text("同一主题 {value} 已出现过。", "The topic {value} has been there before."),
+    "not_fetched": Text("图片和文件没有导入：{value}。", "Pictures and files were not imported: {value}."),
+    "shortened": Text("评论过长，已截短。", "A comment was too long and was shortened."),
+    "pins_full": Text("置顶已满，没有置顶。", "All pins are taken; it was not pinned."),
+    "changed_since": Text("导入后有人修改、评论或表态，予以保留。", "It was edited or answered since, and stays."),
+    "bad_row": Text("这一行无法导入：{problem}。", "This row can't be imported: {problem}."),
+    "unknown_file": Text("不认识的数据文件。", "A data file that is not known."),
+    "not_live": Text("{count} 行账目按只读记录保留。", "{count} rows of the books are kept as read-only records."),
     "local_image": Text("本地图片没有导入：{value}。", "A local image was not imported: {value}."),
 }
 

@@ -8,6 +8,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -21,7 +22,7 @@ MOST_TOTAL_BYTES = 2 * 1024 * 1024 * 1024
 # Text packs 3 to 20 times; a whole archive beyond this is made of repetition.
 MOST_RATIO = 200
 # Below so many bytes a ratio says nothing.
-_RATIO_COUNTS_FROM = 16 * 1024 * 1024
+RATIO_COUNTS_FROM = 16 * 1024 * 1024
 # A ZIP's table of contents is held in memory; 100,000 entries with long names stay below this.
 _MOST_DIRECTORY_BYTES = 32 * 1024 * 1024
 
@@ -33,8 +34,25 @@ _DIGITS = re.compile(r"(\d+)")
 _FIRST = frozenset({"readme", "index", "_index"})
 
 
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """Which files of a tree an import looks at, and how many bytes of one; None: those of an article."""
+
+    suffixes: tuple[str, ...]
+    most_bytes: int | None = None
+
+    def takes(self, path: str) -> bool:
+        return path.lower().endswith(self.suffixes) and all(is_content(part) for part in path.split("/"))
+
+    def bounded(self, opened: IO[bytes], size: int) -> bytes:
+        return read_bounded(opened, size, self.most_bytes or MOST_FILE_BYTES)
+
+
+MARKDOWN = Takes((".md", ".markdown", ".mdown"))
+
+
 class Source(Protocol):
-    """A tree of Markdown files. Paths have forward slashes and are in NFC."""
+    """A tree of files of one kind. Paths have forward slashes and are in NFC."""
 
     name: str
     paths: list[str]
@@ -44,37 +62,56 @@ class Source(Protocol):
 
 
 @contextmanager
-def open_source(place: str | Path, name: str | None = None) -> Iterator[Source]:
+def open_source(place: str | Path, name: str | None = None, takes: Takes = MARKDOWN) -> Iterator[Source]:
     """Open a folder or a ZIP file, which had another `name` before; `paths` are in reading order.
 
     Errors: ArchiveRefused.
     """
     path = Path(place)
     if path.is_dir():
-        yield FolderSource(path)
+        yield FolderSource(path, takes)
+        return
+    if takes.takes(path.name):
+        yield FileSource(path, takes)
         return
     try:
         with path.open("rb") as file:
-            _refuse_huge_directory(file)
+            refuse_huge_directory(file)
             with ZipFile(file) as archive:
-                yield ZipSource(archive, name or path.name)
+                yield ZipSource(archive, name or path.name, takes)
     except BadZipFile as error:
         raise ArchiveRefused.because_of("不是有效的 ZIP 文件。", "It is not a valid ZIP file.") from error
+
+
+class FileSource:
+    """A single file on this machine."""
+
+    def __init__(self, path: Path, takes: Takes) -> None:
+        self.name = path.stem
+        self.paths = [path.name]
+        self._path, self._takes = path, takes
+
+    def read(self, path: str) -> bytes:
+        try:
+            with self._path.open("rb") as opened:
+                return self._takes.bounded(opened, self._path.stat().st_size)
+        except OSError as error:
+            raise BadFile("unreadable", problem=error.strerror or path) from error
 
 
 class FolderSource:
     """A folder on this machine; symbolic links are not followed."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, takes: Takes = MARKDOWN) -> None:
         self.name = root.resolve().name
-        self._root = root
+        self._root, self._takes = root, takes
         self._files: dict[str, Path] = {}
         for folder, folders, files in os.walk(root):
             folders[:] = [name for name in folders if is_content(name)]
             for name in files:
                 file = Path(folder, name)
                 path = _printable(_decode_name(os.fsencode(file.relative_to(root).as_posix())))
-                if is_markdown(path):
+                if takes.takes(path):
                     self._files[path] = file
             refuse_too_many(len(self._files))
         self.paths = sorted(self._files, key=reading_order)
@@ -87,7 +124,7 @@ class FolderSource:
             raise BadFile("unreadable", problem="not a file")
         try:
             with file.open("rb") as opened:
-                return read_bounded(opened, file.stat().st_size)
+                return self._takes.bounded(opened, file.stat().st_size)
         except OSError as error:
             raise BadFile("unreadable", problem=error.strerror or "") from error
 
@@ -95,12 +132,12 @@ class FolderSource:
 class ZipSource:
     """A ZIP file; the folder that has the archive's own name and wraps everything is left out of paths."""
 
-    def __init__(self, archive: ZipFile, name: str) -> None:
+    def __init__(self, archive: ZipFile, name: str, takes: Takes = MARKDOWN) -> None:
         self.name = PurePosixPath(name).stem
-        self._archive = archive
+        self._archive, self._takes = archive, takes
         infos = archive.infolist()
         refuse_too_many(len(infos))
-        files = {path: info for info in infos if (path := _entry_path(info)) is not None}
+        files = {path: info for info in infos if (path := entry_path(info)) is not None and takes.takes(path)}
         _refuse_bomb(list(files.values()))
         wrapper = f"{unicodedata.normalize('NFC', self.name)}/"
         if all(path.startswith(wrapper) for path in files):
@@ -116,16 +153,16 @@ class ZipSource:
             raise BadFile("unreadable", problem="encrypted")
         try:
             with self._archive.open(info) as opened:
-                return read_bounded(opened, info.file_size)
+                return self._takes.bounded(opened, info.file_size)
         except (BadZipFile, zlib.error, NotImplementedError, EOFError, OSError) as error:
             raise BadFile("unreadable", problem=str(error)[:200]) from error
 
 
-def read_bounded(opened: IO[bytes], size: int) -> bytes:
+def read_bounded(opened: IO[bytes], size: int, most: int) -> bytes:
     """Return the bytes; what a header says of their number is believed only as far as it refuses."""
-    content = b"" if size > MOST_FILE_BYTES else opened.read(MOST_FILE_BYTES + 1)
-    if size > MOST_FILE_BYTES or len(content) > MOST_FILE_BYTES:
-        raise BadFile("file_too_large", size=max(size, len(content)), most=MOST_FILE_BYTES)
+    content = b"" if size > most else opened.read(most + 1)
+    if size > most or len(content) > most:
+        raise BadFile("file_too_large", size=max(size, len(content)), most=most)
     return content
 
 
@@ -158,14 +195,14 @@ def refuse_too_many(count: int) -> None:
         raise ArchiveRefused.because_of(f"文件超过 {MOST_FILES} 个。", f"It has more than {MOST_FILES} files.")
 
 
-def _entry_path(info: ZipInfo) -> str | None:
-    """Return a Markdown entry's path; None for anything else. Errors: ArchiveRefused for a path that leads out."""
+def entry_path(info: ZipInfo) -> str | None:
+    """Return an entry's path; None for a folder. Errors: ArchiveRefused for a path that leads out."""
     path = _printable(_name_of(info)).replace("\\", "/")
     parts = path.split("/")
     if path.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", path):
         raise ArchiveRefused.because_of("压缩包含有指向外部的路径。", "It has a path that leads out of the archive.")
     path = "/".join(part for part in parts if part not in {"", "."})
-    return path if not info.is_dir() and is_markdown(path) else None
+    return None if info.is_dir() else path
 
 
 def _name_of(info: ZipInfo) -> str:
@@ -191,12 +228,15 @@ def _refuse_bomb(infos: list[ZipInfo]) -> None:
     unpacked, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
     if unpacked > MOST_TOTAL_BYTES:
         raise ArchiveRefused.because_of("解压后过大。", "It is too large when unpacked.")
-    if unpacked > _RATIO_COUNTS_FROM and unpacked > packed * MOST_RATIO:
+    if unpacked > RATIO_COUNTS_FROM and unpacked > packed * MOST_RATIO:
         raise ArchiveRefused.because_of("压缩比异常。", "Its compression ratio is that of a bomb.")
 
 
-def _refuse_huge_directory(file: IO[bytes]) -> None:
-    """Read the end record before `zipfile` loads the whole table of contents. Source: APPNOTE 4.3.14 to 4.3.16."""
+def refuse_huge_directory(file: IO[bytes], *, times: int = 1) -> None:
+    """Read the end record before `zipfile` loads the whole table of contents. Source: APPNOTE 4.3.14 to 4.3.16.
+
+    `times`: so many times more than of Markdown may be in it.
+    """
     end_length, locator_length = 22, 20
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - end_length - locator_length - 65_535))
@@ -212,7 +252,7 @@ def _refuse_huge_directory(file: IO[bytes]) -> None:
         if not record.startswith(b"PK\6\6") or len(record) < 56:  # noqa: PLR2004
             raise BadZipFile
         entries, directory_bytes = struct.unpack_from("<QQ", record, 32)
-    refuse_too_many(entries)
-    if directory_bytes > _MOST_DIRECTORY_BYTES:
+    refuse_too_many(entries // times)
+    if directory_bytes > _MOST_DIRECTORY_BYTES * times:
         raise ArchiveRefused.because_of("压缩包目录过大。", "Its table of contents is too large.")
     file.seek(0)

@@ -6,7 +6,7 @@ Nothing but names is kept: each file is read again when its turn comes, so memor
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from circle.archive.importing.document import Document, Limits, read_document
@@ -26,6 +26,33 @@ def nobody_watches(_what: str, _done: int, _total: int) -> None:
     """Progress that is shown nowhere."""
 
 
+class Archive(Protocol):
+    """A source as documents: `paths` name them in reading order, `faults` tell what could not be read at all."""
+
+    paths: list[str]
+    faults: list[Json]
+    # Whether the folder that a document lies in is the column that it belongs to.
+    has_columns: bool
+
+    def read(self, path: str) -> Document:
+        """Return one document. Errors: BadFile."""
+
+
+class MarkdownArchive:
+    """A tree of Markdown: a file is a document."""
+
+    has_columns = True
+
+    def __init__(self, source: Source, *, limits: Limits, zone: ZoneInfo) -> None:
+        self.paths, self.faults = source.paths, list[Json]()
+        self._source, self._limits, self._zone = source, limits, zone
+
+    def read(self, path: str) -> Document:
+        if len(path) > MOST_PATH:
+            raise BadFile("path_too_long", most=MOST_PATH)
+        return read_document(self._source.read(path), PurePosixPath(path).stem, limits=self._limits, zone=self._zone)
+
+
 class Entry(NamedTuple):
     """A file that can be imported; `order` is its place in reading order."""
 
@@ -42,18 +69,21 @@ class Survey:
     faults: list[Json] = field(default_factory=list)
 
 
-def survey(source: Source, *, limits: Limits, zone: ZoneInfo, progress: Progress) -> Survey:
-    """Read every file once."""
-    found = Survey(total=len(source.paths), common=common_folder(source.paths))
+def survey(archive: Archive, progress: Progress) -> Survey:
+    """Read every document once."""
+    total = len(archive.paths) + len(archive.faults)
+    found = Survey(total=total, common=common_folder(archive.paths), faults=list(archive.faults))
     places: dict[Place, Place] = {}
-    for order, path in enumerate(source.paths):
+    for order, path in enumerate(archive.paths):
         progress("reading", order, found.total)
         try:
-            document = open_document(source, path, limits=limits, zone=zone)
+            document = archive.read(path)
         except BadFile as bad:
             found.faults.append(fault(path, bad))
             continue
-        place = named_place(document.column) if document.column else place_of(path, found.common)
+        place = named_place(document.column) if document.column else None
+        if place is None and archive.has_columns:
+            place = place_of(path, found.common)
         found.entries.append(Entry(order, path, None if place is None else places.setdefault(place, place)))
     progress("reading", found.total, found.total)
     return found

@@ -5,19 +5,18 @@ from uuid import UUID
 from sqlalchemy import update
 
 from circle.archive import events
+from circle.archive.policy import require_filed_post
 from circle.kernel import audit, changes
 from circle.kernel.caller import Caller
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.permissions import Permission
-from circle.memberships.policy import require_permission
 from circle.posts.errors import NotPublished
 from circle.posts.models import Post, PostStatus
-from circle.posts.policy import SeenPost, find_post
+from circle.posts.policy import SeenPost
 
 
 def mark_digest(uow: UnitOfWork, caller: Caller, post_id: UUID) -> None:
     """Mark a published post; a second mark keeps the first one's who and when. Errors: NotPublished."""
-    post = _require_filed(uow, caller, post_id)
+    post = require_filed_post(uow, caller, post_id)
     if not post.is_published:
         raise NotPublished
     marked = uow.session.execute(
@@ -33,7 +32,7 @@ def mark_digest(uow: UnitOfWork, caller: Caller, post_id: UUID) -> None:
 
 def unmark_digest(uow: UnitOfWork, caller: Caller, post_id: UUID) -> None:
     """Take the mark away, if there is one."""
-    post = _require_filed(uow, caller, post_id)
+    post = require_filed_post(uow, caller, post_id)
     unmarked = uow.session.execute(
         update(Post)
         .where(Post.id == post_id, Post.digest_at.is_not(None))
@@ -43,12 +42,6 @@ def unmark_digest(uow: UnitOfWork, caller: Caller, post_id: UUID) -> None:
     if unmarked is not None:
         _note(uow, caller, "post.unmark_digest", post)
         uow.emit(events.PostUnmarkedDigest(post.circle_id, post_id))
-
-
-def _require_filed(uow: UnitOfWork, caller: Caller, post_id: UUID) -> SeenPost:
-    post = find_post(uow, caller, post_id)
-    require_permission(uow, caller, post.circle_id, Permission.FILE_ARCHIVE)
-    return post
 
 
 def _note(uow: UnitOfWork, caller: Caller, action: str, post: SeenPost) -> None:

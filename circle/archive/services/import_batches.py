@@ -10,24 +10,49 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Text as SqlText
-from sqlalchemy import any_, func, insert, literal, select
+from sqlalchemy import and_, any_, func, insert, literal, literal_column, null, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from circle.archive.errors import TooManyPins
 from circle.archive.events import PostsImported
+from circle.archive.importing.document import Said
 from circle.archive.importing.survey import Entry, note
 from circle.archive.models import ImportedFile
 from circle.archive.services.import_places import BEHIND, Shelves
 from circle.archive.services.import_requests import Running
+from circle.archive.services.import_talk import Talk, bring_talk
+from circle.archive.services.pinning import pin_post
+from circle.archive.shelf_models import MAX_PINS
 from circle.kernel import changes
 from circle.kernel.changes import Change
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.posts import events
 from circle.posts.filing import ColumnItem, PostTag
-from circle.posts.models import Post, PostStatus
+from circle.posts.models import Kind, Post, PostStatus
 from circle.posts.services.revisions import keep_revision
 from circle.posts.services.tagging import require_tags
+
+# What `_post_row` gives a post beside its id.
+_WRITTEN = (
+    "circle_id",
+    "author_id",
+    "kind",
+    "status",
+    "title",
+    "body",
+    "excerpt",
+    "access_level",
+    "access_tier_id",
+    "published_at",
+    "publish_at",
+    "digest_at",
+    "digest_by",
+    "import_id",
+    "import_key",
+    "created_at",
+)
 
 
 class Verdict(StrEnum):
@@ -50,11 +75,15 @@ class Draft:
     excerpt: str
     tags: tuple[str, ...]
     author_id: UUID
+    kind: Kind
     status: PostStatus
     published_at: datetime
     is_digest: bool
     source_hash: bytes
     notes: tuple[Json, ...]
+    answer: Said | None = None
+    comments: tuple[Said, ...] = ()
+    is_pinned: bool = False
 
     @property
     def text_hash(self) -> bytes:
@@ -118,6 +147,17 @@ def take_over(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Seque
         elif verdict is Verdict.CREATED and draft.post_id not in made:
             verdict = Verdict.UNCHANGED  # noqa: PLW2901 - somebody else has just written it
         count(tally, draft, verdict, reason)
+    _pin(uow, running, [draft for draft, verdict, _reason in judged if draft.post_id in made], tally)
+
+
+def _pin(uow: UnitOfWork, running: Running, drafts: Sequence[Draft], tally: Tally) -> None:
+    """Pin what was at the top where it comes from, as long as there is room."""
+    for draft in drafts:
+        if draft.is_pinned and draft.status is PostStatus.PUBLISHED:
+            try:
+                pin_post(uow, running.caller, draft.post_id, position=MAX_PINS)
+            except TooManyPins:
+                tally.report.append(note(draft.entry.path, "pins_full"))
 
 
 def count(tally: Tally, draft: Draft, verdict: Verdict, reason: str | None) -> None:
@@ -132,10 +172,11 @@ def _create(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Sequenc
     """Insert posts with all that belongs to them; return the ids of those that are new indeed."""
     if not drafts:
         return set()
-    inserting = upsert(Post).on_conflict_do_nothing().returning(Post.id)
+    inserting = _insert_or_revive().returning(Post.id)
     made = set(uow.session.scalars(inserting, [_post_row(uow, running, draft) for draft in drafts]))
     new = [draft for draft in drafts if draft.post_id in made]
     _file(uow, running, shelves, new)
+    bring_talk(uow, running, [Talk(one.post_id, one.kind, one.author_id, one.answer, one.comments) for one in new])
     _remember(uow, running, new)
     shown = [draft.post_id for draft in new if draft.status is PostStatus.PUBLISHED]
     if shown:
@@ -145,13 +186,33 @@ def _create(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Sequenc
     return made
 
 
+def _insert_or_revive() -> Any:
+    """Insert posts; one that an undone import left as a tombstone comes to life again under its old address."""
+    inserting = upsert(Post)
+    written = {name: inserting.excluded[name] for name in _WRITTEN}
+    # Words of SQL and no parameters: those would make every row a statement of its own.
+    emptied = dict.fromkeys(("trashed_at", "trashed_from", "trashed_by", "purged_at", "edited_at"), null())
+    is_tombstone = and_(Post.purged_at.is_not(None), Post.import_key == inserting.excluded.import_key)
+    return inserting.on_conflict_do_update(
+        index_elements=[Post.id],
+        set_={
+            **written,
+            **emptied,
+            "comment_count": literal_column("0"),
+            "reaction_counts": literal_column("'{}'::jsonb"),
+            "version": Post.version + literal_column("1"),
+        },
+        where=is_tombstone,
+    )
+
+
 def _post_row(uow: UnitOfWork, running: Running, draft: Draft) -> dict[str, Any]:
     published = draft.status is PostStatus.PUBLISHED
     return {
         "id": draft.post_id,
         "circle_id": running.circle_id,
         "author_id": draft.author_id,
-        "kind": running.kind,
+        "kind": draft.kind,
         "status": draft.status,
         "title": draft.title,
         "body": draft.body,
@@ -182,6 +243,10 @@ def _update(uow: UnitOfWork, running: Running, shelves: Shelves, draft: Draft) -
         post.digest_at, post.digest_by = uow.now, running.requested_by
     uow.session.flush()
     _file(uow, running, shelves, [draft])
+    # A talk that was an open question comes to its answer as to a comment.
+    is_question = post.kind == Kind.QUESTION
+    comments = draft.comments if is_question or draft.answer is None else (draft.answer, *draft.comments)
+    bring_talk(uow, running, [Talk(post.id, post.kind, post.author_id, draft.answer, comments)])
     _remember(uow, running, [draft])
     if post.status == PostStatus.PUBLISHED:
         changes.record(uow, circle_id=post.circle_id, kind="post", item_id=post.id, operation="updated")

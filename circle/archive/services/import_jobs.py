@@ -6,10 +6,10 @@ from typing import IO
 from sqlalchemy import select
 
 from circle.archive.importing.faults import ArchiveRefused
-from circle.archive.importing.sources import open_source
 from circle.archive.models import Import
+from circle.archive.services.import_formats import do_import
 from circle.archive.services.import_requests import LeaseLost, Running, refuse, take_up
-from circle.archive.services.importing import run_import
+from circle.archive.services.import_undoing import undo_due_import
 from circle.kernel.errors import CircleError
 from circle.kernel.isolation import isolated
 from circle.kernel.text import Text
@@ -25,7 +25,9 @@ _BROKEN = Text("导入因内部错误中止，已写入的内容保留。", "An 
 
 
 def run_due_import(units: Units) -> int:
-    """Do one uploaded import that nobody works on; return whether there was one."""
+    """Do, or undo, one import that nobody works on; return whether there was one."""
+    if undo_due_import(units):
+        return 1
     with units.write() as uow:
         due = _find_due(uow)
         if due is None:
@@ -69,8 +71,7 @@ def _run(units: Units, running: Running, found: Import, media: Media) -> None:
         try:
             with NamedTemporaryFile(suffix=".zip") as file:
                 _download(units.use(Storage), media, file)
-                with open_source(file.name, media.filename) as source:
-                    run_import(units, running, source)
+                do_import(units, running, file.name, media.filename)
         except ArchiveRefused as refused:
             reason = refused.reason or refused.text
         except (StorageUnavailable, LeaseLost):

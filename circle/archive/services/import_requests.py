@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from circle.accounts.models import Identity, IdentityKind, User
 from circle.archive.errors import ImportRunning
 from circle.archive.importing.document import Limits
 from circle.archive.models import STATUS, Import, ImportFormat, ImportStatus
+from circle.archive.policy import require_empty_circle
 from circle.config import Settings
 from circle.kernel import audit
 from circle.kernel.caller import Caller
@@ -62,6 +63,7 @@ class Running:
     site: str
     zone: ZoneInfo
     limits: Limits
+    format: ImportFormat
     # Staff and guests by their address or name in lower case: whom front matter may name as authors.
     authors: Mapping[str, UUID]
 
@@ -77,7 +79,8 @@ def request_import(uow: UnitOfWork, caller: Caller, circle_id: UUID, **wanted: A
     """
     planned = plan_import(uow, caller, circle_id, **wanted)
     _give_up_abandoned(uow, circle_id)
-    opened = select(Import.id).where(Import.circle_id == circle_id, Import.finished_at.is_(None))
+    is_open = or_(Import.finished_at.is_(None), Import.status == ImportStatus.UNDOING)
+    opened = select(Import.id).where(Import.circle_id == circle_id, is_open)
     if uow.session.scalar(opened) is not None:
         raise ImportRunning
     uow.session.add(planned)
@@ -109,6 +112,8 @@ def plan_import(
     Errors: MissingPermission, CircleClosed, Invalid (tier, author).
     """
     standing = _require_importer(uow, caller, circle_id)
+    if format == ImportFormat.CIRCLE:
+        require_empty_circle(uow, standing)
     gate = read_gate(uow, standing, access, Gate())
     if author_id is not None and author_id not in set(_authors(uow, circle_id).values()):
         zh, en = "作者须是星球的管理人员或嘉宾。", "The author must be staff or a guest of the circle."
@@ -189,7 +194,11 @@ def running_of(uow: UnitOfWork, found: Import) -> Running:
             title=MAX_TITLE,
             body=settings.article_max_length if kind == Kind.ARTICLE else settings.talk_max_length,
             excerpt=MAX_EXCERPT,
+            talk=settings.talk_max_length,
+            article=settings.article_max_length,
+            comment=settings.comment_max_length,
         ),
+        format=ImportFormat(found.format),
         authors=_authors(uow, found.circle_id),
     )
 

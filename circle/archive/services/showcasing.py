@@ -13,7 +13,7 @@ from circle.kernel.db import Json
 from circle.kernel.errors import Invalid
 from circle.kernel.uow import UnitOfWork
 from circle.media.models import MediaKind
-from circle.media.queries import attachments
+from circle.media.queries import media_cards
 from circle.memberships.policy import find_standing_of
 from circle.posts.filing import ColumnItem
 from circle.posts.models import AccessLevel, Kind, Post
@@ -26,8 +26,8 @@ def on_work_showcased(uow: UnitOfWork, shown: WorkShowcased) -> None:
 
     Errors: those of filing posts, at a column that is not the circle's.
     """
-    files = attachments(uow, [shown.submission_id]).get(shown.submission_id, [])
-    body = "\n\n".join([shown.body, *(_link(card) for card in files)])
+    files = media_cards(uow, shown.attachments)
+    body = "\n\n".join([shown.body, *(_link(files[one]) for one in shown.attachments if one in files)])
     standing = find_standing_of(uow, shown.author_id, shown.circle_id)
     post = compose(uow, Caller(shown.author_id), standing, kind=Kind.ARTICLE, title=shown.title, body=body)
     if shown.tier_id is not None:

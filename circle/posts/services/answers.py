@@ -17,7 +17,7 @@ from circle.media.services.attachments import attach
 from circle.memberships.models import Role
 from circle.memberships.permissions import Permission
 from circle.posts.discussion_errors import AlreadyAnswered, NotAnswered, NotAsked
-from circle.posts.discussion_events import QuestionAnswered
+from circle.posts.discussion_events import AnswerEdited, QuestionAnswered
 from circle.posts.errors import NotTheAuthor
 from circle.posts.models import QUESTION_STATUS, Answer, AnswerRevision, Kind, Question, QuestionStatus
 from circle.posts.policy import SeenPost, require_discussion
@@ -90,6 +90,7 @@ def edit_answer(
     _require_content(answer)
     answer.edited_at = uow.now
     uow.session.flush()
+    uow.emit(AnswerEdited(answer.circle_id, post_id, answer.id, answer.author_id))
     _announce(uow, answer)
     return answer
 

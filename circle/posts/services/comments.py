@@ -17,7 +17,13 @@ from circle.kernel.uow import UnitOfWork
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import require_permission
 from circle.posts.discussion_errors import EditTooLate
-from circle.posts.discussion_events import CommentHeld, CommentPosted
+from circle.posts.discussion_events import (
+    CommentChanged,
+    CommentHeld,
+    CommentPosted,
+    CommentTrashed,
+    EngagementChanged,
+)
 from circle.posts.errors import NotTheAuthor
 from circle.posts.models import COMMENT_STATUS, Comment, CommentStatus, Post
 from circle.posts.policy import SeenPost, require_discussion, require_post
@@ -104,7 +110,9 @@ def edit_comment(
     before = comment.status
     _move(uow, comment, CommentStatus.REVIEW if held else CommentStatus.PUBLISHED)
     if before == comment.status == CommentStatus.PUBLISHED:
+        uow.session.flush()
         _record(uow, comment, "updated")
+        uow.emit(CommentChanged(comment.circle_id, comment.post_id, comment.id))
         _tell_mentioned(uow, comment, anonymous=post.anonymous and post.is_own)
     return post, comment
 
@@ -176,6 +184,8 @@ def _move(uow: UnitOfWork, comment: Comment, target: CommentStatus) -> None:
     elif before == CommentStatus.PUBLISHED:
         _count(uow, comment, -1)
         _record(uow, comment, "deleted")
+    if target == CommentStatus.TRASHED:
+        uow.emit(CommentTrashed(comment.circle_id, comment.post_id, comment.id))
 
 
 def _appear(uow: UnitOfWork, comment: Comment, *, first: bool = True) -> None:
@@ -183,6 +193,7 @@ def _appear(uow: UnitOfWork, comment: Comment, *, first: bool = True) -> None:
     post = _count(uow, comment, +1)
     _record(uow, comment, "created")
     if not first:
+        uow.emit(CommentChanged(comment.circle_id, comment.post_id, comment.id))
         return
     anonymous = post.anonymous and post.author_id == comment.author_id
     told = _answered(uow, comment, post.author_id)
@@ -200,6 +211,7 @@ def _count(uow: UnitOfWork, comment: Comment, by: int) -> Row[UUID, bool]:
             .values(reply_count=Comment.reply_count + by)
             .execution_options(synchronize_session=False)
         )
+    uow.emit(EngagementChanged(comment.circle_id, comment.post_id))
     return uow.session.execute(
         update(Post)
         .where(Post.id == comment.post_id)

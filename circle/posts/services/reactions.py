@@ -11,7 +11,7 @@ from circle.kernel.errors import Invalid
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.policy import require_member, require_open_circle
 from circle.posts.discussion_errors import TooManyReactions
-from circle.posts.discussion_events import PostReacted
+from circle.posts.discussion_events import EngagementChanged, PostReacted
 from circle.posts.emoji import read_emoji
 from circle.posts.errors import NotPublished
 from circle.posts.models import Post, Reaction
@@ -41,14 +41,14 @@ def react(uow: UnitOfWork, caller: Caller, post_id: UUID, emoji: str) -> Json:
         )
     )
     counts = {**counts, emoji: counts.get(emoji, 0) + 1}
-    _keep(uow, post_id, counts)
+    _keep(uow, post.circle_id, post_id, counts)
     uow.emit(PostReacted(post.circle_id, post_id, post.author_id, caller.user_id, emoji))
     return _shown(counts, [*mine, emoji])
 
 
 def unreact(uow: UnitOfWork, caller: Caller, post_id: UUID, emoji: str) -> Json:
     """Take a reaction back; return the post's counts and one's own. Errors: Invalid."""
-    require_post(uow, caller, post_id)
+    post = require_post(uow, caller, post_id)
     emoji = _require_emoji(emoji)
     counts, mine = _lock(uow, caller, post_id)
     if emoji not in mine:
@@ -58,7 +58,7 @@ def unreact(uow: UnitOfWork, caller: Caller, post_id: UUID, emoji: str) -> Json:
     )
     left = counts[emoji] - 1
     counts = {one: left if one == emoji else n for one, n in counts.items() if one != emoji or left > 0}
-    _keep(uow, post_id, counts)
+    _keep(uow, post.circle_id, post_id, counts)
     return _shown(counts, [one for one in mine if one != emoji])
 
 
@@ -81,10 +81,11 @@ def _lock(uow: UnitOfWork, caller: Caller, post_id: UUID) -> tuple[dict[str, int
     return counts, list(uow.session.scalars(own))
 
 
-def _keep(uow: UnitOfWork, post_id: UUID, counts: dict[str, int]) -> None:
+def _keep(uow: UnitOfWork, circle_id: UUID, post_id: UUID, counts: dict[str, int]) -> None:
     # By a plain UPDATE: a reaction is no edit, so the version stays.
     keeping = update(Post).where(Post.id == post_id).values(reaction_counts=counts)
     uow.session.execute(keeping.execution_options(synchronize_session=False))
+    uow.emit(EngagementChanged(circle_id, post_id))
 
 
 def _shown(counts: dict[str, int], mine: list[str]) -> Json:

@@ -1,0 +1,30 @@
+"""Making the index anew, beside traffic: everything is owed to it once more, and workers, here or anywhere, catch up.
+
+It can be stopped at any time: what is still owed stays owed, and is done by the next who looks.
+"""
+
+from sqlalchemy import func, select, text
+
+from circle.archive.search.models import Owed, SearchDue
+from circle.kernel.db import Query
+from circle.kernel.uow import UnitOfWork
+
+_OWE_ALL = Query(
+    lambda: text("""
+INSERT INTO search_due (kind, subject_id, due_at)
+SELECT 'post', id, CAST(:now AS timestamptz) FROM posts WHERE status = 'published'
+UNION ALL
+SELECT 'work', id, CAST(:now AS timestamptz) FROM works WHERE attempts > 0
+ON CONFLICT (kind, subject_id) DO UPDATE SET due_at = excluded.due_at, attempts = 0
+""")
+)
+_BULK = (Owed.POST, Owed.WORK)
+
+
+def owe_everything(uow: UnitOfWork) -> None:
+    uow.execute(_OWE_ALL, now=uow.now)
+
+
+def count_owed(uow: UnitOfWork) -> int:
+    """Return how many posts and works are still owed to the index."""
+    return uow.session.scalars(select(func.count()).select_from(SearchDue).where(SearchDue.kind.in_(_BULK))).one()

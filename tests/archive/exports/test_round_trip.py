@@ -1,0 +1,294 @@
+"""A circle's export comes into an empty circle, and its export is the same but for ids and what belongs here."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from circle.archive.importing.circles import Ids
+from circle.archive.services import import_requests
+from circle.kernel.clock import ManualClock
+from tests.builders.archive import zip_of
+from tests.builders.circles import BuiltCircle
+from tests.builders.exports import Taken
+from tests.builders.media import PDF
+from tests.builders.people import Person
+from tests.client import World
+
+
+@pytest.fixture
+def lived_in(world: World, clock: ManualClock) -> BuiltCircle:
+    """A circle in which everything has happened at least once."""
+    circle = world.circle(name="写作圈", description="每天一百字", anonymous_questions=True, lookback_days=30)
+    payer, member = world.paying_member(circle), world.member(circle, "学员", name="同学")
+    guest = world.member(circle, role="guest", name="老师")
+    media = world.media(circle.owner, PDF, filename="论文.pdf", content_type="application/pdf")
+    post = world.post(circle, title="第一篇", body="初稿", kind="article", tags=["写作/选题"], attachments=[media])
+    clock.advance(timedelta(minutes=1))
+    circle.owner.api.patch(post.path, {"body": f"见[自己](/posts/{post.id})，谢 @[同学](user:{member.id})"}).ok()
+    circle.owner.api.put(f"{post.path}/digest").ok(204)
+    circle.owner.api.put(f"{post.path}/pin").ok()
+    paid = world.post(circle, title="付费", body="学员的内容", access="学员", excerpt="节选")
+    world.post(circle, body="回收站里", status="trashed")
+    world.post(circle, body="我的草稿", status="draft")
+    column = world.column(circle, [post, paid], name="入门", access="学员")
+    circle.owner.api.patch(column.path, {"intro": "从这里开始"}).ok()
+    top = world.comment(post, member, "顶层")
+    world.comment(post, circle.owner, "回复", parent=top)
+    member.api.put(f"{post.path}/reactions/🎉").ok()
+    question = world.ask(circle, member, body="怎么写？", anonymous=True, asked_id=str(guest.id))
+    guest.api.post(f"/posts/{question['id']}/answer", {"body": "先写一句"}).ok(201)
+    guest.api.patch(f"/posts/{question['id']}/answer", {"body": "先写一百字"}).ok()
+    world.block_word(circle, "广告")
+    homework = world.assignment(circle, title="写一个开头")
+    world.review(world.hand_in(homework, member, "那年冬天"), guest, body="很好")
+    camp = world.camp(circle)
+    payer.api.post(f"{camp.path}/join").ok()
+    entry = world.check_in(camp, payer, body="第一天")
+    member.api.post(f"/check-ins/{entry['id']}/comments", {"body": "加油"}).ok(201)
+    member.api.put(f"/check-ins/{entry['id']}/like").ok()
+    circle.owner.api.patch(f"{circle.path}/members/{member.id}", {"note": "写小说的", "alias": "小同"}).ok()
+    return circle
+
+
+@pytest.fixture
+def empty(world: World) -> BuiltCircle:
+    return world.circle(world.person("新星主"), tiers=(), name="新的")
+
+
+def bring(world: World, circle: BuiltCircle, content: bytes, tmp_path: Path) -> Any:
+    archive = tmp_path / "export.zip"
+    archive.write_bytes(content)
+    tally = world.imported(circle, archive, format="circle")
+    world.process_media()
+    return tally
+
+
+def everything(taken: Taken, translated: Callable[[str], str]) -> dict[str, list[Any]]:
+    """The rows of every table, in no order, under the ids that they have in the other circle."""
+    tables = [name.removeprefix("data/").removesuffix(".jsonl") for name in taken.names if name.startswith("data/")]
+    return {
+        table: sorted((json.loads(translated(json.dumps(row))) for row in taken.rows(table)), key=_canonical)
+        for table in tables
+    }
+
+
+def _canonical(row: Any) -> str:
+    return json.dumps(row, sort_keys=True)
+
+
+def same_ids(text: str) -> str:
+    return text
+
+
+def moved(taken: Taken, to: BuiltCircle, sql: Any) -> Callable[[str], str]:
+    """Write an export's ids as those that they become in another circle."""
+    ids = Ids(to.id)
+    owner = next(row for row in taken.rows("memberships") if row["role"] == "owner")
+    mine = sql("SELECT id FROM memberships WHERE circle_id = :c AND role = 'owner'", c=to.id)[0]["id"]
+    old_circle = UUID(taken.rows("circles")[0]["id"])
+    ids.fixed = {old_circle: to.id, UUID(owner["user_id"]): to.owner.id, UUID(owner["id"]): mine}
+    ids.known = _All()
+    return ids.in_text
+
+
+class _All(set[UUID]):
+    def __contains__(self, _id: object) -> bool:
+        return True
+
+
+# What belongs to the installation and not to the circle: how its owner is called there, and the address.
+HERE = {"circles": {"slug", "version", "cover_media_id"}, "memberships": {"version", "review_at"}, "users": {"version"}}
+
+
+def comparable(rows: dict[str, list[Any]], owner: Person) -> dict[str, list[Any]]:
+    return {
+        table: [
+            {name: value for name, value in row.items() if name not in HERE.get(table, ())}
+            for row in some
+            if not (table == "users" and row["id"] == str(owner.id))
+        ]
+        for table, some in rows.items()
+    }
+
+
+def differing(before: list[Any], after: list[Any]) -> list[Any]:
+    """What rows say that stand in one list only."""
+    return [[row for row in one if row not in other] for one, other in ((before, after), (after, before))]
+
+
+def test_an_export_of_an_import_is_the_same(
+    world: World, lived_in: BuiltCircle, empty: BuiltCircle, tmp_path: Path, sql: Any
+) -> None:
+    first = world.export(lived_in.owner, lived_in, "circle", "archive")
+
+    tally = bring(world, empty, first.content, tmp_path)
+    second = world.export(empty.owner, empty, "circle", "archive")
+
+    assert [one for one in tally.report if one["code"] != "not_live"] == []
+    before = comparable(everything(first, moved(first, empty, sql)), empty.owner)
+    after = comparable(everything(second, same_ids), empty.owner)
+    assert {table: differing(before[table], after[table]) for table in before if before[table] != after[table]} == {}
+    bare = {table for table, rows in before.items() if not rows}
+    assert bare <= {
+        "assignment_members",
+        "camp_themes",
+        "certificates",
+        "check_in_versions",
+        "column_sections",
+        "extensions",
+    } | {"peer_tasks", "refunds", "review_revisions", "start_here", "trials"}
+
+
+def test_what_came_in_lives(world: World, lived_in: BuiltCircle, empty: BuiltCircle, tmp_path: Path) -> None:
+    export = world.export(lived_in.owner, lived_in, "circle", "archive")
+    bring(world, empty, export.content, tmp_path)
+    owner = empty.owner.api
+
+    posts = {one["title"]: one for one in owner.get(f"{empty.path}/posts").ok()["items"]}
+    first = owner.get(f"/posts/{posts['第一篇']['id']}").ok()
+    assert (first["tags"], first["digest"] is not None, first["comment_count"]) == (["写作/选题"], True, 2)
+    assert f"/posts/{first['id']}" in first["body"]
+    assert world.fetch(empty.owner, first["attachments"][0]["id"]).content == PDF
+    assert owner.get(empty.path).ok()["name"] == "写作圈"
+    members = {one["alias"] or one["number"]: one for one in owner.get(f"{empty.path}/members").ok()["items"]}
+    assert members["小同"]["note"] == "写小说的"
+    newcomer = world.person("后来的人")
+    tier = next(one for one in owner.get(f"{empty.path}/tiers").ok()["items"] if one["rank"] == 1)
+    world.pay(
+        newcomer,
+        newcomer.api.post(
+            f"{empty.path}/join",
+            {"price_id": tier["prices"][0]["id"], "collection": "manual"},
+            headers={"Idempotency-Key": "r1"},
+        ).ok(201)["checkout"],
+    )
+    assert newcomer.api.get(f"{empty.path}/membership").ok()["number"] == len(members) + 1
+    assert world.broken_rules() == []
+
+
+def test_importing_twice_or_killed_in_the_middle_changes_nothing(
+    world: World,
+    lived_in: BuiltCircle,
+    empty: BuiltCircle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: ManualClock,
+    sql: Any,
+) -> None:
+    export = world.export(lived_in.owner, lived_in, "circle", "archive")
+    asked = empty.owner.api.post(
+        f"{empty.path}/imports", {"format": "circle", "media_id": _uploaded(world, empty, export)}
+    ).ok(202)
+    with monkeypatch.context() as broken:
+        broken.setattr("circle.archive.services.import_circle._settle", _die)
+        with pytest.raises(KeyboardInterrupt):
+            world.run_job("archive.run_imports")
+    rows = sql("SELECT count(*) AS n FROM comments")[0]["n"]
+
+    clock.advance(import_requests.LEASE + timedelta(seconds=1))
+    world.run_job("archive.run_imports")
+
+    told = empty.owner.api.get(f"/imports/{asked['id']}").ok()
+    assert (told["status"], sql("SELECT count(*) AS n FROM comments")[0]["n"]) == ("done", rows)
+
+
+def _uploaded(world: World, circle: BuiltCircle, export: Taken) -> str:
+    about = {"filename": "export.zip", "content_type": "application/zip", "purpose": "import"}
+    return str(world.media(circle.owner, export.content, **about))
+
+
+def _die(*_arguments: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_a_bad_row_is_told_and_stops_nobody(
+    world: World, lived_in: BuiltCircle, empty: BuiltCircle, tmp_path: Path
+) -> None:
+    export = world.export(lived_in.owner, lived_in, "circle", "archive")
+    stranger = world.person()
+    spoilt = dict(_files(export))
+    comments = spoilt["data/comments.jsonl"].decode().splitlines()
+    spoilt["data/comments.jsonl"] = "\n".join(
+        [comments[0], "{half", '{"id": 5}', json.dumps({**json.loads(comments[1]), "post_id": str(stranger.id)}), "[]"]
+    ).encode()
+    spoilt["data/strange.jsonl"] = b"{}\n"
+
+    tally = bring(world, empty, zip_of(spoilt), tmp_path)
+
+    told = [(one["path"], one["line"], one["code"]) for one in tally.report if one["code"] != "not_live"]
+    assert sorted(told, key=str) == [
+        ("data/comments.jsonl", 2, "bad_row"),
+        ("data/comments.jsonl", 3, "bad_row"),
+        ("data/comments.jsonl", 4, "bad_row"),
+        ("data/comments.jsonl", 5, "bad_row"),
+        ("data/strange.jsonl", None, "unknown_file"),
+    ]
+    assert tally.counts["failed"] == 4
+
+
+def _files(taken: Taken) -> Iterator[tuple[str, bytes]]:
+    for name in taken.names:
+        yield name, taken.zip.read(name)
+
+
+def test_an_export_can_not_reach_out_of_its_circle(
+    world: World, lived_in: BuiltCircle, empty: BuiltCircle, tmp_path: Path, sql: Any
+) -> None:
+    """Ids of things that exist here already mean nothing: a row that names them points into its own circle."""
+    export = world.export(lived_in.owner, lived_in, "circle", "archive")
+    victim = world.circle()
+    target = world.post(victim, body="别人的")
+    forged = dict(_files(export))
+    post = json.loads(forged["data/posts.jsonl"].splitlines()[0])
+    forged["data/posts.jsonl"] += json.dumps({**post, "id": str(target.id), "circle_id": str(victim.id)}).encode()
+    user = json.loads(forged["data/users.jsonl"].splitlines()[0])
+    admin = {**user, "id": str(victim.id), "is_operator": True, "password_hash": "x"}
+    forged["data/users.jsonl"] += json.dumps(admin).encode()
+    media = json.loads(forged["data/media.jsonl"].splitlines()[0])
+    forged["data/media.jsonl"] = json.dumps({**media, "object_key": "exports/1", "status": "ready"}).encode()
+
+    bring(world, empty, zip_of(forged), tmp_path)
+
+    assert sql("SELECT body FROM posts WHERE circle_id = :c", c=victim.id) == [{"body": "别人的"}]
+    assert sql("SELECT count(*) AS n FROM users WHERE is_operator OR password_hash = 'x'")[0]["n"] == 0
+    assert sql("SELECT count(*) AS n FROM media WHERE object_key LIKE 'exports/%' AND purpose <> 'export'")[0]["n"] == 0
+
+
+def test_it_comes_into_an_empty_circle_of_ones_own_only(
+    world: World, lived_in: BuiltCircle, empty: BuiltCircle
+) -> None:
+    export = world.export(lived_in.owner, lived_in, "circle", "archive")
+    body = {"format": "circle", "media_id": _uploaded(world, lived_in, export)}
+
+    assert lived_in.owner.api.post(f"{lived_in.path}/imports", body).code == "circle_not_empty"
+    partner = world.member(lived_in, role="partner")
+    assert partner.api.post(f"{lived_in.path}/imports", body).code == "missing_permission"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"a.md": b"x"}, "It is not the export of a circle."),
+        ({"manifest.json": b"{"}, "It is not the export of a circle."),
+        ({"manifest.json": b'{"format": "other"}'}, "It is not the export of a circle."),
+        ({"manifest.json": b'{"format": "circle-export", "version": 99}'}, "This version of the export format"),
+        ({"manifest.json": b"{}", "../up": b"x"}, "It has a path that leads out of the archive."),
+    ],
+)
+def test_what_is_no_export_is_refused_whole(
+    world: World, empty: BuiltCircle, files: dict[str, bytes], said: str
+) -> None:
+    about = {"filename": "a.zip", "content_type": "application/zip", "purpose": "import"}
+    media_id = str(world.media(empty.owner, zip_of(files), **about))
+    asked = empty.owner.api.post(f"{empty.path}/imports", {"format": "circle", "media_id": media_id}).ok(202)
+
+    world.run_job("archive.run_imports")
+
+    told = empty.owner.api.get(f"/imports/{asked['id']}").ok()
+    assert told["status"] == "failed"
+    assert told["refusal"].startswith(said)

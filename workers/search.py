@@ -1,0 +1,20 @@
+"""Does what the index of search is owed: bulk, files, words."""
+
+from circle.archive.search import catching_up, reading_files
+from circle.kernel.uow import Units
+from workers.runtime import job
+
+
+@job
+def catch_up(units: Units) -> int:
+    """Index what came in great numbers, and read attached text files."""
+    return catching_up.catch_up(units) + reading_files.read_files(units)
+
+
+@job
+def find_words(units: Units) -> int:
+    """Find the words of new documents, batch by batch."""
+    found = 0
+    while taken := catching_up.find_words(units):
+        found += taken
+    return found
