@@ -12,12 +12,17 @@ from uuid import UUID
 
 import orjson
 import psycopg
-from flask import Flask, Response
+from flask import Flask, Response, request
 from psycopg.rows import dict_row
 from sqlalchemy import make_url
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from circle.app import create_app
+from circle.archive.search.asking import read_query
+from circle.archive.search.finding import question
+from circle.archive.search.folding import circle_key
+from circle.archive.search.readers import READER_COLUMNS
+from circle.archive.search.statements import RANKED, Shape, search_statement
 from circle.config import Settings
 from circle.kernel.db import Query
 from circle.kernel.ids import new_id
@@ -37,7 +42,7 @@ INSERT_POST = (
 INSERT_DAY = (
     "INSERT INTO check_in_days (camp_id, user_id, day, kind, late, recorded_at) "
     "VALUES (%s, %s, %s, 'done', false, now()) "
-    "ON CONFLICT (camp_id, user_id, day) DO UPDATE SET kind = excluded.kind RETURNING day"
+    "ON CONFLICT (camp_id, user_id, day) DO NOTHING RETURNING day"
 )
 
 
@@ -81,6 +86,37 @@ def feed(circle_id: UUID) -> Response:
 @raw.get("/posts/<uuid:circle_id>/<uuid:post_id>")
 def post(circle_id: UUID, post_id: UUID) -> Response:
     return _rows(queries._POST, {"post_id": post_id, **_reading(circle_id)})  # noqa: SLF001
+
+
+@cache
+def _search(circle_id: UUID, query: str) -> tuple[Query, dict[str, Any]]:
+    """The statement of a search by relevance, and its parameters: read and prepared once."""
+    asked = read_query(query)
+    shape = Shape(
+        newest=False,
+        filters=frozenset(),
+        needles=bool(asked.needles),
+        phrases=bool(asked.phrases),
+        single=not asked.pairs,
+        limit=21,
+        ranked=RANKED,
+    )
+    reader = {
+        **_reading(circle_id),
+        "circle_id": circle_id,
+        "circle_key": circle_key(circle_id),
+        "teaches": False,
+        "keeps_own_work": True,
+        "joined_at": datetime(1, 1, 1, tzinfo=UTC),
+    }
+    start = {"score": 2**62, "shown_at": _LAST, "subject_id": UUID(int=2**128 - 1)}
+    arrays = {f"of_{name}": [reader[name]] for name in READER_COLUMNS}
+    return search_statement(shape), {"reader_id": reader["reader_id"], **start, **question(asked), **arrays}
+
+
+@raw.get("/search/<uuid:circle_id>")
+def search(circle_id: UUID) -> Response:
+    return _rows(*_search(circle_id, request.args["q"]))
 
 
 @raw.post("/posts/<uuid:circle_id>")

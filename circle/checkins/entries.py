@@ -178,7 +178,7 @@ def checked_in(uow: UnitOfWork, taken: Taken) -> Answer:
         **{name: getattr(taken.figures, name) for name in _FIGURES},
         "completed_at": desk.row["completed_at"] or (uow.now if done else None),
     }
-    card["figures"] = figures_card(figures, desk.hours.today(uow.now))
+    card["figures"] = figures_card(figures, desk.today)
     return Answer(card, 200 if placed is None else 201)
 
 

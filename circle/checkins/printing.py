@@ -1,33 +1,22 @@
-"""Certificates as PDF and PNG. The PDF holds its Chinese font, so that its text can be selected and searched.
+"""Certificates as PDF and PNG: a press is made for a batch, with one font for all of it."""
 
-The font has 30,000 glyphs: a press is made for a batch and cuts the font down to the letters of that batch once,
-instead of for every page. Source of the font: Noto Sans SC, SIL Open Font License 1.1.
-"""
-
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pypdfium2
 import segno
-from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from fpdf.enums import WrapMode
-from pylopdf_fonts_zh_cn import sans_path
 
 from circle.kernel.text import Text
+from circle.kernel.typeface import FAMILY, Typeface, typeface_for
 
 _WIDTH, _HEIGHT, _MARGIN = 297.0, 210.0, 14.0  # A4 across, in millimetres
 _QR = 30.0
 _PNG_SCALE = 2.0  # 144 dots an inch
 _INK, _FAINT, _ACCENT = (34, 34, 34), (120, 120, 120), (176, 120, 44)
-_FAMILY = "NotoSansSC"
 
 _TITLE = Text("结营证书", "Certificate of Completion")
 _BODY = Text(
@@ -64,17 +53,16 @@ class Print:
 class Press:
     """Prints certificates with one cut-down font."""
 
-    def __init__(self, font: Path, letters: frozenset[str]) -> None:
-        self._font = font
-        self._letters = letters
+    def __init__(self, typeface: Typeface) -> None:
+        self._typeface = typeface
 
     def pdf(self, what: Print) -> bytes:
         page = FPDF(orientation="landscape", unit="mm", format="A4")
-        page.set_title(self._clean(f"{_TITLE.zh} {what.holder}"))
+        page.set_title(self._typeface.clean(f"{_TITLE.zh} {what.holder}"))
         page.set_creator("Circle")
         page.set_auto_page_break(auto=False)
         page.add_page()
-        page.add_font(_FAMILY, fname=self._font)
+        page.add_font(FAMILY, fname=self._typeface.file)
         _draw_frame(page)
         self._line(page, 38, 40, _TITLE.zh, _ACCENT)
         self._line(page, 56, 14, _TITLE.en, _FAINT)
@@ -101,39 +89,35 @@ class Press:
         image.convert("RGB").save(out, "PNG")
         return out.getvalue()
 
-    def _clean(self, text: str) -> str:
-        """Leave out what the font can't show, such as emoji in names."""
-        return re.sub(r"\s+", " ", "".join(letter for letter in _normal(text) if letter in self._letters)).strip()
-
     def _line(
         self, page: FPDF, y: float, size: float, text: str, colour: tuple[int, int, int], *, fit: bool = False
     ) -> None:
-        text = self._clean(text)
+        text = self._typeface.clean(text)
         page.set_text_color(*colour)
-        page.set_font(_FAMILY, size=size)
+        page.set_font(FAMILY, size=size)
         wide = _WIDTH - 4 * _MARGIN
         if fit and page.get_string_width(text) > wide:
-            page.set_font(_FAMILY, size=max(9.0, size * wide / page.get_string_width(text)))
+            page.set_font(FAMILY, size=max(9.0, size * wide / page.get_string_width(text)))
         page.set_xy(2 * _MARGIN, y)
         page.cell(wide, size / 2, text, align="C")
 
     def _paragraph(self, page: FPDF, y: float, size: float, text: str, colour: tuple[int, int, int]) -> None:
         page.set_text_color(*colour)
-        page.set_font(_FAMILY, size=size)
+        page.set_font(FAMILY, size=size)
         page.set_xy(3 * _MARGIN, y)
-        page.multi_cell(_WIDTH - 6 * _MARGIN, size * 0.6, self._clean(text), align="C", wrapmode=WrapMode.CHAR)
+        page.multi_cell(_WIDTH - 6 * _MARGIN, size * 0.6, self._typeface.clean(text), align="C", wrapmode=WrapMode.CHAR)
 
     def _left(self, page: FPDF, y: float, size: float, text: str, colour: tuple[int, int, int]) -> None:
         page.set_text_color(*colour)
-        page.set_font(_FAMILY, size=size)
+        page.set_font(FAMILY, size=size)
         page.set_xy(2 * _MARGIN, y)
-        page.cell(_WIDTH / 2, size / 2, self._clean(text))
+        page.cell(_WIDTH / 2, size / 2, self._typeface.clean(text))
 
     def _below_code(self, page: FPDF, text: str) -> None:
         page.set_text_color(*_FAINT)
-        page.set_font(_FAMILY, size=8)
+        page.set_font(FAMILY, size=8)
         page.set_xy(_WIDTH - 2 * _MARGIN - _QR - 15, _HEIGHT - 2 * _MARGIN + 3)
-        page.cell(_QR + 30, 4, self._clean(text), align="C")
+        page.cell(_QR + 30, 4, self._typeface.clean(text), align="C")
 
 
 def _draw_frame(page: FPDF) -> None:
@@ -159,22 +143,8 @@ def _draw_code(page: FPDF, url: str) -> None:
                 start = None
 
 
-def _normal(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
 @contextmanager
 def press_for(prints: Iterable[Print]) -> Iterator[Press]:
     """Make a press for a batch: its font has the letters of these certificates and no others."""
-    letters = {letter for one in prints for line in one.lines for letter in _normal(line)} | {" ", "N", "o", "."}
-    with TTFont(sans_path(), lazy=True) as whole, TemporaryDirectory(prefix="circle-press-") as folder:
-        known = frozenset(letter for letter in letters if ord(letter) in whole.getBestCmap())
-        options = Options(
-            layout_features=[], name_IDs=[1, 2, 4, 6], hinting=False, desubroutinize=True, notdef_outline=True
-        )
-        subsetter = Subsetter(options)
-        subsetter.populate(text="".join(known))
-        subsetter.subset(whole)
-        font = Path(folder) / f"{_FAMILY}.otf"
-        whole.save(font)
-        yield Press(font, known)
+    with typeface_for([*(line for one in prints for line in one.lines), "No."]) as typeface:
+        yield Press(typeface)

@@ -1,6 +1,7 @@
 """Reading camps: lists, one camp, one's own days, the heat map, who is at risk."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -229,22 +230,29 @@ def figures_card(row: Row, today: date) -> Json:
 
 def calendar(uow: UnitOfWork, caller: Caller, camp_id: UUID, *, month: str) -> Json:
     """Return one's own days of a month, `YYYY-MM`. Errors: those of `require_own_part`, Invalid."""
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month, re.ASCII):
-        raise Invalid.field("month", "bad_time", "月份须为 YYYY-MM。", "A month is YYYY-MM.")
+    first, last = read_month(month)
     found = policy.require_own_part(uow, caller, camp_id)
-    shown = [day for day in _days(uow, found) if day["day"].isoformat().startswith(month)]
+    shown = [day for day in _days(uow, found) if first <= day["day"] <= last]
     return {"month": month, "days": shown, **figures_card(found.row, found.today(uow.now))}
+
+
+def read_month(month: str) -> tuple[date, date]:
+    """Return the first and the last day of a month, `YYYY-MM`. Errors: Invalid."""
+    if not re.fullmatch(r"[12]\d{3}-(0[1-9]|1[0-2])", month, re.ASCII):
+        raise Invalid.field("month", "bad_time", "月份须为 YYYY-MM。", "A month is YYYY-MM.")
+    first = date.fromisoformat(f"{month}-01")
+    return first, first.replace(day=monthrange(first.year, first.month)[1])
 
 
 def _days(uow: UnitOfWork, found: SeenCamp) -> list[Json]:
     first, last = found.row["term_starts_on"], found.row["term_ends_on"]
     rows = uow.rows(_DAYS, camp_id=found.id, user_id=found.circle.user_id, first=first, last=last)
     today = found.today(uow.now)
-    kept_weeks = _kept_weeks(rows, found.row["times"])
+    weeks = kept_weeks(rows, found.row["times"])
     return [
         {
             "day": row["day"],
-            "state": _state_of(row, today, kept_weeks),
+            "state": state_of(row, today, weeks),
             "late": bool(row["late"]),
             "number": None if found.row["levels"] else row["number"],
             "theme": row["theme"] if row["day"] <= today and not found.row["levels"] else None,
@@ -253,7 +261,7 @@ def _days(uow: UnitOfWork, found: SeenCamp) -> list[Json]:
     ]
 
 
-def _kept_weeks(rows: Iterable[Row], times: int | None) -> frozenset[date]:
+def kept_weeks(rows: Iterable[Row], times: int | None) -> frozenset[date]:
     """Return the weeks in which so many days were done that the others are free."""
     if times is None:
         return frozenset()
@@ -263,7 +271,7 @@ def _kept_weeks(rows: Iterable[Row], times: int | None) -> frozenset[date]:
     return frozenset(period for period, days in done.items() if days >= times)
 
 
-def _state_of(row: Row, today: date, kept_weeks: frozenset[date]) -> str:
+def state_of(row: Row, today: date, kept_weeks: frozenset[date]) -> str:
     if row["kind"] is not None:
         return str(row["kind"])
     if row["day"] >= today:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from circle.checkins import entries, errors, queries, rankings, schemas
+from circle.checkins import class_queries, entries, errors, queries, rankings, schemas
 from circle.checkins.entry_schemas import CheckedInOut, CheckInIn, CheckInOut, CheckInsArgs
 from circle.checkins.policy import camp_gate, circle_gate
 from circle.checkins.services import camps, checking_in, joining, reminding
@@ -156,6 +156,19 @@ def list_rankings(uow: UnitOfWork, caller: Caller, camp_id: UUID, query: Json) -
 def get_calendar(uow: UnitOfWork, caller: Caller, camp_id: UUID, query: Json) -> Json:
     """Your days of a month."""
     return queries.calendar(uow, caller, camp_id, **query)
+
+
+@routes.get(
+    "/camps/<uuid:camp_id>/class-calendar",
+    query=schemas.ClassArgs,
+    answer=schemas.CampClassOut,
+    hot=True,
+    gate=camp_gate,
+    errors=(MissingPermission,),
+)
+def get_class_calendar(uow: UnitOfWork, caller: Caller, camp_id: UUID, query: Json) -> Json:
+    """The days of a month of everybody in the camp, for teachers."""
+    return class_queries.class_calendar(uow, caller, camp_id, **query)
 
 
 @routes.get("/me/check-ins/heatmap", query=schemas.YearArgs, answer=schemas.CampHeatmapOut, hot=True)

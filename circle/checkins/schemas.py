@@ -20,7 +20,7 @@ from circle.web.fields import (
     Str,
     UserOut,
 )
-from circle.web.pagination import PageArgs
+from circle.web.pagination import PageArgs, page_of
 
 _TITLE = {"example": "21 天晨间写作营"}
 _RULES = {"example": "每天清晨写 300 字。"}
@@ -224,6 +224,30 @@ class MonthArgs(Schema):
 class CampMonthOut(CampFiguresOut):
     month = OutStr(required=True, metadata={"example": "2026-03"})
     days = List(Nested(CampDayOut), required=True)
+
+
+class ClassArgs(MonthArgs, PageArgs):
+    pass
+
+
+class CampClassDayOut(Schema):
+    day = Day(required=True)
+    state = Choice(DAY_STATES, required=True)
+    late = OutBool(required=True, metadata={"description": "Written in time, uploaded afterwards."})
+
+
+class CampClassMemberOut(Schema):
+    user = Nested(UserOut, required=True)
+    streak = OutInt(required=True)
+    total = OutInt(required=True)
+    days = List(Nested(CampClassDayOut), required=True)
+
+
+class CampClassOut(page_of(CampClassMemberOut)):  # type: ignore[misc]
+    """Everybody in the camp, in a fixed order, with the days of the month that lie in their own term."""
+
+    month = OutStr(required=True, metadata={"example": "2026-03"})
+    today = Day(required=True)
 
 
 class YearArgs(Schema):

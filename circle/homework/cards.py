@@ -75,11 +75,11 @@ def submission_card(
     submission: Submission | Row,
     *,
     author: Json | None,
-    attachments: Mapping[UUID, Sequence[Json]],
+    files: Mapping[UUID, Json],
     state: str | None = None,
     latest: bool = True,
 ) -> Json:
-    """Return a version in the shape of `SubmissionOut`."""
+    """Return a version in the shape of `SubmissionOut`; `files` by media id."""
     row: Any = submission if isinstance(submission, Mapping) else _columns(submission)
     return {
         "id": str(row["id"]),
@@ -87,7 +87,7 @@ def submission_card(
         "author": author,
         "body": row["body"],
         **{name: row[name] for name in _SUBMISSION},
-        "attachments": list(attachments.get(row["id"], ())),
+        "attachments": [files[one] for one in row["attachments"] if one in files],
         "latest": latest,
         "state": state,
     }

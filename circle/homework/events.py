@@ -38,6 +38,15 @@ class HomeworkNudged(_HomeworkEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkHandedIn(_HomeworkEvent):
+    """A member handed in a version of their work."""
+
+    work_id: UUID
+    submission_id: UUID
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class WorkReviewed(_HomeworkEvent):
     """Somebody's work was judged by a teacher, and they may know."""
 
@@ -92,6 +101,7 @@ class WorkShowcased(_HomeworkEvent):
     author_id: UUID
     shown_by: UUID
     body: str
+    attachments: Sequence[UUID]
     # Whoever could not read the assignment can't read what was made of it.
     tier_id: UUID | None
     column_id: UUID | None

@@ -66,7 +66,7 @@ def get_review(uow: UnitOfWork, caller: Caller, review_id: UUID) -> Json:
     errors=(*TEACHING, errors.OwnWork),
 )
 def edit_review(uow: UnitOfWork, caller: Caller, review_id: UUID, body: Json, version: int | None) -> Json:
-    """Change a review; what it said before is kept."""
+    """Change your review, or as owner or partner anybody's; what it said before is kept."""
     reviewing.edit_review(uow, caller, review_id, version=version, **body)
     return review_queries.review(uow, caller, review_id)
 
@@ -102,8 +102,8 @@ def get_queue(uow: UnitOfWork, caller: Caller, assignment_id: UUID, query: Json)
 
 @for_assignment.post(
     "/assignments/<uuid:assignment_id>/queue/claim",
-    body=schemas.ClaimIn,
-    answer=schemas.ClaimOut,
+    body=schemas.QueueClaimIn,
+    answer=schemas.QueueClaimOut,
     errors=(*TEACHING, CircleClosed, errors.OwnWork, errors.ClaimedByAnother, grading.NotWaiting),
 )
 def claim_next(uow: UnitOfWork, caller: Caller, assignment_id: UUID, body: Json) -> Json:

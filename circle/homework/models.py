@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from circle.kernel.db import Base, Id, Versioned
@@ -194,7 +194,7 @@ class Work(Base):
 
 
 class Submission(Base):
-    """One version that was handed in; never changed."""
+    """One version that was handed in; the database refuses to change it."""
 
     __tablename__ = "submissions"
 
@@ -206,6 +206,8 @@ class Submission(Base):
     number: Mapped[int]
     body: Mapped[str]
     words: Mapped[int]
+    # Media in their order. Each is attached to the version that brought it; later ones of the same work name it again.
+    attachments: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()), default=list, server_default=text("'{}'"))
     # When it was due for its author at that time, how late it was, and what that costs.
     due_at: Mapped[datetime | None]
     late_seconds: Mapped[int] = mapped_column(default=0)
@@ -228,6 +230,8 @@ class Draft(Versioned, Base):
     assignment_id: Mapped[UUID] = mapped_column(ForeignKey("assignments.id"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     body: Mapped[str] = mapped_column(default="")
+    # As those of a version.
+    attachments: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()), default=list, server_default=text("'{}'"))
     updated_at: Mapped[datetime]
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012

@@ -49,6 +49,9 @@ from circle.memberships.policy import (
 
 # The least tier of an assignment; join it with `.outerjoin(Required, Required.id == Assignment.tier_id)`.
 Required = aliased(Tier, name="required")
+# The reader's own work for an assignment, which `select_assignments` joins.
+_Own = aliased(Work, name="own")
+_OWN_COLUMNS = ("id", "state", "score", "attempts", "due_at", "consented_at", "submission_id")
 
 _NEVER_JOINED = datetime(1, 1, 1, tzinfo=UTC)
 _SHOWN_TO_ALL = (constant(Audience.ALL), constant(Audience.TIER))
@@ -56,13 +59,14 @@ _SHOWN_TO_ALL = (constant(Audience.ALL), constant(Audience.TIER))
 
 @dataclass(frozen=True, slots=True)
 class SeenAssignment:
-    """An assignment that exists for the reader: an object to look at, not to change.
+    """An assignment that exists for the reader, and their own work for it: objects to look at, not to change.
 
     `unlocked`: they may read it. `addressed`: it was given to them.
     """
 
     standing: Standing
     assignment: Assignment
+    own: Work | None
     required_tier_name: str | None
     required_rank: int | None
     unlocked: bool
@@ -125,8 +129,7 @@ def _is_addressed() -> ColumnElement[bool]:
 
 def seen() -> ColumnElement[bool]:
     """Tell in SQL whether an assignment exists for the reader; whoever handed something in keeps it."""
-    own = exists().where(Work.assignment_id == Assignment.id, Work.user_id == bindparam("reader_id", type_=Uuid()))
-    return and_(Assignment.deleted_at.is_(None), or_(_teaches(), _is_addressed(), own))
+    return and_(Assignment.deleted_at.is_(None), or_(_teaches(), _is_addressed(), _Own.id.is_not(None)))
 
 
 def unlocked() -> ColumnElement[bool]:
@@ -156,16 +159,22 @@ def reading(standing: Standing) -> dict[str, Any]:
 
 
 def select_assignments() -> Select[*tuple[Any, ...]]:
-    """Select assignments with what decides who may open them; narrow it and run it with `reading(standing)`."""
+    """Select assignments with what decides who may open them, and how far the reader is with each.
+
+    Narrow it and run it with `reading(standing)`.
+    """
+    own = and_(_Own.assignment_id == Assignment.id, _Own.user_id == bindparam("reader_id", type_=Uuid()))
     return (
         select(
             *Assignment.__table__.columns,
+            *(getattr(_Own, name).label(f"own_{name}") for name in _OWN_COLUMNS),
             Required.name.label("required_tier_name"),
             Required.rank.label("required_rank"),
             unlocked().label("unlocked"),
             _is_addressed().label("addressed"),
         )
         .outerjoin(Required, Required.id == Assignment.tier_id)
+        .outerjoin(_Own, own)
         .where(seen())
     )
 
@@ -181,7 +190,8 @@ _CIRCLE = Query(
 def seen_from(row: Any, standing: Standing) -> SeenAssignment:
     about = {name: row[name] for name in ("required_tier_name", "required_rank", "unlocked", "addressed")}
     columns = {column.key: row[column.key] for column in Assignment.__table__.columns}
-    return SeenAssignment(standing=standing, assignment=Assignment(**columns), **about)
+    own = None if row["own_id"] is None else Work(**{name: row[f"own_{name}"] for name in _OWN_COLUMNS})
+    return SeenAssignment(standing=standing, assignment=Assignment(**columns), own=own, **about)
 
 
 def require_reader(standing: Standing) -> Standing:
@@ -264,9 +274,9 @@ def find_work(uow: UnitOfWork, assignment_id: UUID, user_id: UUID) -> Work | Non
     return uow.session.scalar(select(Work).where(Work.assignment_id == assignment_id, Work.user_id == user_id))
 
 
-def may_see_others(found: SeenAssignment, own: Work | None, now: datetime) -> bool:
+def may_see_others(found: SeenAssignment, now: datetime) -> bool:
     """Tell whether the reader may see what others have handed in."""
-    assignment = found.assignment
+    assignment, own = found.assignment, found.own
     if found.teaches:
         return True
     if not found.unlocked or assignment.visibility == Visibility.NEVER:
@@ -292,7 +302,7 @@ def find_submission(uow: UnitOfWork, caller: Caller, submission_id: UUID) -> See
     is_own = work.user_id == caller.user_id
     is_peer = not is_own and not found.teaches and _is_peer(uow, caller, work)
     shown = SeenSubmission(found, submission, work, is_own, is_peer)
-    if is_own or found.teaches or is_peer or _is_visible(uow, caller, shown):
+    if is_own or found.teaches or is_peer or _is_visible(uow, shown):
         return shown
     raise NotFound
 
@@ -302,13 +312,12 @@ def _is_peer(uow: UnitOfWork, caller: Caller, work: Work) -> bool:
     return uow.session.scalar(asked) is not None
 
 
-def _is_visible(uow: UnitOfWork, caller: Caller, shown: SeenSubmission) -> bool:
+def _is_visible(uow: UnitOfWork, shown: SeenSubmission) -> bool:
     if not shown.seen.unlocked:
         return False
     if shown.work.showcased_id == shown.submission.id:
         return True
-    own = find_work(uow, shown.submission.assignment_id, caller.user_id)
-    return shown.work.submission_id == shown.submission.id and may_see_others(shown.seen, own, uow.now)
+    return shown.work.submission_id == shown.submission.id and may_see_others(shown.seen, uow.now)
 
 
 def require_taught_submission(uow: UnitOfWork, caller: Caller, submission_id: UUID) -> SeenSubmission:

@@ -2,25 +2,43 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, DateTime, Integer, Select, Text, Uuid, and_, any_, bindparam, case, or_, select, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from circle.accounts.models import User
 from circle.accounts.queries import user_card
 from circle.homework import policy
 from circle.homework.cards import assignment_card, submission_card
 from circle.homework.models import Assignment, AssignmentMember, Audience, Draft, Extension, Submission, Work, WorkState
-from circle.homework.policy import SeenAssignment, SeenSubmission, find_work
+from circle.homework.policy import SeenAssignment, SeenSubmission
 from circle.homework.review_queries import reviews_of
 from circle.homework.told import score_for_author, state_for_author
 from circle.kernel.caller import Caller
 from circle.kernel.cursor import Keyset
 from circle.kernel.db import Json, Query
 from circle.kernel.uow import UnitOfWork
-from circle.media.queries import attachments
+from circle.media.models import Media
+from circle.media.queries import CARD_COLUMNS, attachments, media_card, media_cards
 from circle.memberships.policy import Standing
 
 _LIST = Keyset("assignments", {"opens_at": datetime, "id": UUID})
@@ -51,12 +69,6 @@ _BY_IDS = Query(
         Assignment.id == any_(bindparam("ids", type_=ARRAY(Uuid()))),
     )
 )
-_MY_WORKS = Query(
-    lambda: select(Work.assignment_id, Work.state, Work.score, Work.attempts, Work.due_at).where(
-        Work.user_id == bindparam("user_id", type_=Uuid()),
-        Work.assignment_id == any_(bindparam("ids", type_=ARRAY(Uuid()))),
-    )
-)
 
 
 def assignments(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, cursor: str | None, limit: int) -> Json:
@@ -76,15 +88,9 @@ def assignments(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, cursor: str
 
 
 def _with_progress(uow: UnitOfWork, standing: Standing, rows: Sequence[Mapping[str, Any]]) -> list[Json]:
-    ids = [row["id"] for row in rows]
-    mine = {row["assignment_id"]: row for row in uow.rows(_MY_WORKS, user_id=standing.user_id, ids=ids)} if ids else {}
-    shown = attachments(uow, ids)
-    items = []
-    for row in rows:
-        found = policy.seen_from(row, standing)
-        work = Work(**mine[row["id"]]) if row["id"] in mine else None
-        items.append({**assignment_card(found, shown), "mine": progress(found, work, uow.now)})
-    return items
+    shown = attachments(uow, [row["id"] for row in rows])
+    looked_at = [policy.seen_from(row, standing) for row in rows]
+    return [{**assignment_card(found, shown), "mine": progress(found, uow.now)} for found in looked_at]
 
 
 def cards(uow: UnitOfWork, standing: Standing, ids: Collection[UUID]) -> dict[UUID, Json]:
@@ -102,14 +108,13 @@ def assignment(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> Json:
     if found.teaches and found.assignment.audience == Audience.NAMED:
         asked = select(AssignmentMember.user_id).where(AssignmentMember.assignment_id == assignment_id)
         named = uow.session.scalars(asked.order_by(AssignmentMember.user_id)).all()
-    work = find_work(uow, assignment_id, caller.user_id)
     card = assignment_card(found, attachments(uow, [assignment_id]), named=named)
-    return {**card, "mine": progress(found, work, uow.now)}
+    return {**card, "mine": progress(found, uow.now)}
 
 
-def progress(found: SeenAssignment, work: Work | None, now: datetime) -> Json:
+def progress(found: SeenAssignment, now: datetime) -> Json:
     """Return how far somebody is with their own work, in the shape of `ProgressOut`."""
-    one = found.assignment
+    one, work = found.assignment, found.own
     attempts = work.attempts if work else 0
     left = None if one.max_attempts is None else max(0, one.max_attempts - attempts)
     return {
@@ -137,20 +142,18 @@ def _state(found: SeenAssignment, work: Work | None, now: datetime) -> str:
 def mine(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> Json:
     """Return one's own versions, what was said about them, and how far one is. Errors: those of `assignment`."""
     found = policy.find_assignment(uow, caller, assignment_id)
-    work = find_work(uow, assignment_id, caller.user_id)
+    work = found.own
     versions = _versions(uow, work) if work else []
-    shown = attachments(uow, [one.id for one in versions])
+    files = media_cards(uow, {media_id for one in versions for media_id in one.attachments})
     author = _author(uow, caller.user_id) if versions else None
     drafted = select(Draft.updated_at).where(Draft.assignment_id == assignment_id, Draft.user_id == caller.user_id)
     return {
         "assignment_id": assignment_id,
-        **progress(found, work, uow.now),
+        **progress(found, uow.now),
         "consented": work is not None and work.consented_at is not None,
         "draft_saved_at": uow.session.scalar(drafted),
         "versions": [
-            submission_card(
-                one, author=author, attachments=shown, latest=work is not None and one.id == work.submission_id
-            )
+            submission_card(one, author=author, files=files, latest=work is not None and one.id == work.submission_id)
             for one in versions
         ],
         "reviews": reviews_of(uow, found, [one.id for one in versions], for_author=True),
@@ -176,7 +179,7 @@ def submission(uow: UnitOfWork, caller: Caller, submission_id: UUID) -> Json:
         **submission_card(
             version,
             author=None if shown.hides_author else _author(uow, work.user_id),
-            attachments=attachments(uow, [submission_id]),
+            files=media_cards(uow, version.attachments),
             state=_shown_state(shown),
             latest=work.submission_id == submission_id,
         ),
@@ -198,6 +201,18 @@ def _shown_reviews(uow: UnitOfWork, caller: Caller, shown: SeenSubmission) -> li
     return reviews_of(uow, shown.seen, [shown.submission.id], for_author=shown.is_own, by=by)
 
 
+def _files() -> Any:
+    """Select what a version shows as one value, so that one without files costs nothing."""
+    pairs: Any = chain.from_iterable((literal_column(f"'{column.key}'"), column) for column in CARD_COLUMNS)
+    cards = (
+        select(func.jsonb_agg(func.jsonb_build_object(*pairs, type_=JSONB)))
+        .where(Media.id == any_(Submission.attachments))
+        .correlate(Submission)
+        .scalar_subquery()
+    )
+    return case((func.cardinality(Submission.attachments) > 0, cards)).label("files")
+
+
 def _select_submissions() -> Select[*tuple[Any, ...]]:
     reader: Any = bindparam("reader_id", type_=Uuid())
     everything: Any = bindparam("everything", type_=Boolean())
@@ -211,6 +226,7 @@ def _select_submissions() -> Select[*tuple[Any, ...]]:
             Work.submission_id.label("latest_id"),
             User.display_name,
             User.avatar_media_id,
+            _files(),
         )
         .select_from(Work)
         .join(Submission, Submission.id == version)
@@ -237,22 +253,20 @@ def submissions(
     Errors: those of `require_open`.
     """
     found = policy.require_open(uow, caller, assignment_id)
-    own = None if found.teaches else find_work(uow, assignment_id, caller.user_id)
     rows = uow.rows(
         _PAGE_OF_SUBMISSIONS,
         assignment_id=assignment_id,
         reader_id=caller.user_id,
-        everything=policy.may_see_others(found, own, uow.now),
+        everything=policy.may_see_others(found, uow.now),
         state=state if found.teaches else None,
         limit=limit + 1,
         work_id=(_SUBMISSIONS.decode(cursor) if cursor else {"work_id": _LAST_ID})["work_id"],
     )
     page, next_cursor = _SUBMISSIONS.page(rows, limit)
-    shown = attachments(uow, [row["id"] for row in page])
-    return {"items": [_listed(found, row, shown, caller) for row in page], "next_cursor": next_cursor}
+    return {"items": [_listed(found, row, caller) for row in page], "next_cursor": next_cursor}
 
 
-def _listed(found: SeenAssignment, row: Mapping[str, Any], shown: Mapping[UUID, Any], caller: Caller) -> Json:
+def _listed(found: SeenAssignment, row: Mapping[str, Any], caller: Caller) -> Json:
     own = row["author_id"] == caller.user_id
     hidden = policy.hides_peers(found) and not own and row["showcased_id"] != row["id"]
     state = row["work_state"] if found.teaches else None
@@ -260,7 +274,8 @@ def _listed(found: SeenAssignment, row: Mapping[str, Any], shown: Mapping[UUID, 
         state = state_for_author(found.assignment, row["work_state"])
     person = user_card(row["author_id"], row["display_name"], row["avatar_media_id"])
     latest = row["id"] == row["latest_id"]
-    return submission_card(row, author=None if hidden else person, attachments=shown, state=state, latest=latest)
+    files = {UUID(one["id"]): media_card({**one, "id": UUID(one["id"])}) for one in row["files"] or ()}
+    return submission_card(row, author=None if hidden else person, files=files, state=state, latest=latest)
 
 
 def extensions(uow: UnitOfWork, caller: Caller, assignment_id: UUID, *, cursor: str | None, limit: int) -> Json:

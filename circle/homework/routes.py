@@ -30,6 +30,7 @@ SAVING = (Limit("save_draft", "60/minute"),)
     "/circles/<uuid:circle_id>/assignments",
     query=PageArgs,
     answer=page_of(schemas.AssignmentOut),
+    hot=True,
     errors=(*READING, NotAMember),
 )
 def list_assignments(uow: UnitOfWork, caller: Caller, circle_id: UUID, query: Json) -> Json:
@@ -50,7 +51,7 @@ def set_assignment(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json)
     return queries.assignment(uow, caller, made.id)
 
 
-@of_assignment.get("/assignments/<uuid:assignment_id>", answer=schemas.AssignmentOut, errors=READING)
+@of_assignment.get("/assignments/<uuid:assignment_id>", answer=schemas.AssignmentOut, hot=True, errors=READING)
 def get_assignment(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> Json:
     """One assignment; without its brief where it is locked for you."""
     return queries.assignment(uow, caller, assignment_id)
@@ -103,6 +104,7 @@ def save_draft(uow: UnitOfWork, caller: Caller, assignment_id: UUID, body: Json)
     "/assignments/<uuid:assignment_id>/submissions",
     query=schemas.SubmissionsArgs,
     answer=page_of(schemas.SubmissionOut),
+    hot=True,
     errors=(*READING, *LOCKED),
 )
 def list_submissions(uow: UnitOfWork, caller: Caller, assignment_id: UUID, query: Json) -> Json:

@@ -338,7 +338,7 @@ class QueueOut(page_of(QueueItemOut)):  # type: ignore[misc]
     counts = Nested(QueueCountsOut, required=True)
 
 
-class ClaimIn(Schema):
+class QueueClaimIn(Schema):
     submission_id = Id(metadata={"description": "This one, instead of the one that waits longest."})
 
 
@@ -349,7 +349,7 @@ class NeighboursOut(Schema):
     next_id = Id(required=True, allow_none=True)
 
 
-class ClaimOut(NeighboursOut):
+class QueueClaimOut(NeighboursOut):
     """What is yours to grade until `claimed_until`; null where nothing is left."""
 
     submission_id = Id(required=True, allow_none=True)

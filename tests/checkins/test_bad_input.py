@@ -24,39 +24,39 @@ def nothing_written(sql: Any) -> bool:
     return not any(sql(f"SELECT count(*) AS n FROM {table}")[0]["n"] for table in tables)  # noqa: S608
 
 
-BAD_ENTRIES: list[tuple[dict[str, Any], str]] = [
-    ({"body": ""}, "body"),
-    ({"body": " \n\u200b\u3000 "}, "body"),
-    ({"body": "短"}, "body"),
-    ({"body": "，。！？" * 20}, "body"),
-    ({"body": "x" * 10_001}, "body"),
-    ({"body": "字" * 20 + "\0"}, "body"),
-    ({"body": 7}, "body"),
-    ({"body": None}, "body"),
-    ({"day": "2026-03-09"}, "day"),
-    ({"day": "2026-02-28"}, "day"),
-    ({"day": "2026-02-30"}, "day"),
-    ({"day": "0000-01-01"}, "day"),
-    ({"made_at": "2026-03-01T12:00:00"}, "made_at"),
-    ({"made_at": "2026-03-02T12:00:00Z"}, "made_at"),
-    ({"made_at": "9999-12-31T23:59:59Z"}, "made_at"),
-    ({"made_at": "2026-03-01T04:00:00Z", "day": "2026-03-02"}, "day"),
-    ({"number": 5}, "number"),
-    ({"number": "5"}, "number"),
-    ({"number": True}, "number"),
-    ({"number": -1}, "number"),
-    ({"number": 1e300}, "number"),
-    ({"attachments": [NOWHERE]}, "attachments.0"),
-    ({"attachments": ["x"]}, "attachments.0"),
-    ({"attachments": "x"}, "attachments"),
-    ({"on_feed": "yes"}, "on_feed"),
-    ({"user_id": NOWHERE}, "user_id"),
-    ({"kind": "done"}, "kind"),
-    ({"level": 9}, "level"),
-]
+BAD_ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
+    "empty": ({"body": ""}, "body"),
+    "nothing but blanks": ({"body": " \n\u200b\u3000 "}, "body"),
+    "fewer words than asked": ({"body": "短"}, "body"),
+    "marks are no words": ({"body": "，。！？" * 20}, "body"),
+    "overlong": ({"body": "x" * 10_001}, "body"),
+    "NUL in the text": ({"body": "字" * 20 + "\0"}, "body"),
+    "a number for a text": ({"body": 7}, "body"),
+    "null for a text": ({"body": None}, "body"),
+    "a future day": ({"day": "2026-03-09"}, "day"),
+    "a day before the camp": ({"day": "2026-02-28"}, "day"),
+    "30 February": ({"day": "2026-02-30"}, "day"),
+    "the year 0": ({"day": "0000-01-01"}, "day"),
+    "an instant without a zone": ({"made_at": "2026-03-01T12:00:00"}, "made_at"),
+    "a client clock that is ahead": ({"made_at": "2026-03-02T12:00:00Z"}, "made_at"),
+    "a client clock at the end of time": ({"made_at": "9999-12-31T23:59:59Z"}, "made_at"),
+    "a clock and a day that contradict each other": ({"made_at": "2026-03-01T04:00:00Z", "day": "2026-03-02"}, "day"),
+    "a number that is not asked for": ({"number": 5}, "number"),
+    "a number as text": ({"number": "5"}, "number"),
+    "true for a number": ({"number": True}, "number"),
+    "a negative number": ({"number": -1}, "number"),
+    "a huge number": ({"number": 1e300}, "number"),
+    "an unknown file": ({"attachments": [NOWHERE]}, "attachments.0"),
+    "a file id that is none": ({"attachments": ["x"]}, "attachments.0"),
+    "one file for a list": ({"attachments": "x"}, "attachments"),
+    "text for a yes": ({"on_feed": "yes"}, "on_feed"),
+    "another person's id": ({"user_id": NOWHERE}, "user_id"),
+    "the kind of a day": ({"kind": "done"}, "kind"),
+    "a level": ({"level": 9}, "level"),
+}
 
 
-@pytest.mark.parametrize(("bad", "field"), BAD_ENTRIES, ids=str)
+@pytest.mark.parametrize(("bad", "field"), BAD_ENTRIES.values(), ids=BAD_ENTRIES.keys())
 def test_an_entry_that_makes_no_sense_is_refused(world: World, sql: Any, bad: dict[str, Any], field: str) -> None:
     camp = world.camp(requirement={"min_words": 10})
     person = world.camper(camp)

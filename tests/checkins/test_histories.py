@@ -1,4 +1,7 @@
-"""Ten thousand random histories: the product's Python, its SQL and the tests' oracle count the same."""
+"""Random histories: the product's Python, its SQL and the tests' oracle count the same.
+
+Some hundreds in each run, ten thousand with `make test-reliability`.
+"""
 
 import random
 from collections import defaultdict
@@ -18,7 +21,7 @@ from tests.checkins.crowd import people
 from tests.checkins.oracle import Truth, count, streak
 from tests.client import World
 
-CAMPS, MEMBERS = 40, 250
+TEN_THOUSAND = pytest.param(40, 250, marks=pytest.mark.reliability, id="10000")
 FIRST, DAYS = date(2026, 1, 1), 35
 LAST = FIRST + timedelta(days=DAYS - 1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -66,8 +69,9 @@ def truth_of(planned: list[PlannedDay], times: int | None, rows: dict[date, DayK
     return count([one.day for one in planned], times, {day: kind.value for day, kind in rows.items()})
 
 
-def test_python_and_oracle_count_ten_thousand_histories_alike(chance: random.Random) -> None:
-    for _ in range(10_000):
+@pytest.mark.parametrize(("camps", "members"), [pytest.param(10, 100, id="1000"), TEN_THOUSAND])
+def test_python_and_oracle_count_histories_alike(chance: random.Random, camps: int, members: int) -> None:
+    for _ in range(camps * members):
         schedule = schedule_of(chance.choice(SCHEDULES)(chance))
         begins = FIRST + timedelta(days=chance.randrange(300))
         planned = planned_days(schedule, begins, begins + timedelta(days=chance.randrange(1, DAYS)), SHANGHAI)
@@ -96,11 +100,14 @@ def test_going_on_day_by_day_counts_as_counting_anew(chance: random.Random) -> N
                 assert figures == derive(planned, None, rows)
 
 
-def test_sql_and_oracle_count_ten_thousand_histories_alike(world: World, sql: Sql, chance: random.Random) -> None:
-    circle, crowd = world.circle(), people(sql, MEMBERS)
+@pytest.mark.parametrize(("camps", "members"), [pytest.param(12, 25, id="300"), TEN_THOUSAND])
+def test_sql_and_oracle_count_histories_alike(
+    world: World, sql: Sql, chance: random.Random, camps: int, members: int
+) -> None:
+    circle, crowd = world.circle(), people(sql, members)
     truths: dict[UUID, dict[UUID, Truth]] = {}
     days: dict[UUID, date] = {}
-    for _ in range(CAMPS):
+    for _ in range(camps):
         chosen = chance.choice(SCHEDULES)(chance)
         sent = {**chosen, "dates": sorted(map(str, chosen["dates"]))} if "dates" in chosen else chosen
         camp = world.camp(circle, starts_on=str(FIRST), ends_on=str(LAST), schedule=sent)
@@ -119,13 +126,13 @@ def test_sql_and_oracle_count_ten_thousand_histories_alike(world: World, sql: Sq
             assert {name: row[name] for name in asdict(truth)} == asdict(truth)
             assert row["streak"] == streak(truth, days[camp_id])
             compared += 1
-    assert compared == CAMPS * MEMBERS
-    with world.units.write() as uow:
-        rebuild_camps(uow)
-        assert wrong_figures(uow, camps=CAMPS) == (0, CAMPS)
+    assert compared == camps * members
+    rebuild_camps(world.units)
+    with world.units.read() as uow:
+        assert wrong_figures(uow, camps=camps) == (0, camps)
     sql("UPDATE camp_standings SET longest = longest + 1 WHERE user_id = :user_id", user_id=crowd[0])
     with world.units.read() as uow:
-        assert wrong_figures(uow, camps=CAMPS) == (CAMPS, CAMPS)
+        assert wrong_figures(uow, camps=camps) == (camps, camps)
 
 
 def _load(sql: Sql, chance: random.Random, camp_id: UUID, schedule: Schedule, crowd: list[UUID]) -> dict[UUID, Truth]:

@@ -10,9 +10,10 @@ import marshmallow as ma
 import psycopg
 import pytest
 
-from circle.checkins import entries, queries, rankings
+from circle.checkins import class_queries, entries, queries, rankings
 from circle.checkins.entry_schemas import CheckedInOut, CheckInOut
 from circle.checkins.schemas import (
+    CampClassOut,
     CampHeatmapOut,
     CampInFullOut,
     CampMonthOut,
@@ -79,6 +80,17 @@ def test_a_hot_page_has_its_schemas_shape_in_three_statements(scene: Scene, path
     assert len(statements) <= (MOST_STATEMENTS + 1 if path == "/camps/{camp}" else MOST_STATEMENTS), statements
 
 
+def test_the_class_calendar_has_its_schemas_shape_in_three_statements(scene: Scene) -> None:
+    address = f"{scene.camp.path}/class-calendar?month=2026-03"
+    scene.camp.teacher.api.get(address).ok()
+
+    with counted() as statements:
+        answer = scene.camp.teacher.api.get(address).ok()
+
+    assert CampClassOut().validate(answer) == {}
+    assert len(statements) == MOST_STATEMENTS, statements
+
+
 def test_a_check_ins_answer_has_its_schemas_shape(world: World, scene: Scene, clock: ManualClock) -> None:
     clock.advance(timedelta(days=1))
     fresh = world.check_in(scene.camp, scene.person)
@@ -139,6 +151,16 @@ def test_own_days_are_read_by_index(crowded: BuiltCamp, units: Units, sql: Any) 
     assert plan["Actual Rows"] == DAYS
     assert rows_read(plan) <= DAYS * MOST_READ
     assert "check_in_days" not in full_scans(plan)
+
+
+def test_the_class_calendar_reads_few_rows_for_each_day_that_it_shows(crowded: BuiltCamp, units: Units) -> None:
+    month, members = {"first": date(2026, 3, 1), "last": date(2026, 3, 31)}, 21
+
+    plan = explain(units, class_queries._CLASS, camp_id=crowded.id, after=UUID(int=0), limit=members, **month)
+
+    assert plan["Actual Rows"] == members
+    assert rows_read(plan) <= members * 31 * 2, "the days, and less again for who they are"
+    assert not full_scans(plan) & {"check_in_days", "camp_members", "camp_standings", "users"}
 
 
 def test_the_heat_map_is_read_by_index(crowded: BuiltCamp, units: Units, sql: Any) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DatabaseError
 
 from circle.kernel.clock import ManualClock
 from tests.builders.homework import at
@@ -214,6 +215,65 @@ def test_a_draft_is_kept_and_dropped_with_the_hand_in(world: World) -> None:
     assert [one["id"] for one in handed_in["attachments"]] == [str(picture)]
     assert member.api.get(draft).status == 404
     assert world.my_work(assignment, member)["draft_saved_at"] is None
+
+
+def test_files_go_on_from_version_to_version(world: World) -> None:
+    circle = world.circle()
+    member = world.member(circle)
+    assignment = world.assignment(circle, visibility="always")
+    first, second = (str(world.media(member, purpose="submission")) for _ in range(2))
+    world.hand_in(assignment, member, "第一稿", attachments=[first])
+    draft = member.api.put(f"{assignment.path}/draft", {"body": "改", "attachments": [second, first]}).ok(200)
+
+    world.hand_in(assignment, member, "第二稿", attachments=[second, first])
+    world.hand_in(assignment, member, "第三稿", attachments=[first])
+
+    versions = world.my_work(assignment, member)["versions"]
+    shown = [[one["id"] for one in version["attachments"]] for version in versions]
+    assert shown == [[first], [second, first], [first]]
+    assert [one["id"] for one in draft["attachments"]] == [second, first]
+    fellow = world.member(circle)
+    assert fellow.api.get(f"/media/{first}").status == 302, "the latest version shows it"
+    assert fellow.api.get(f"/media/{second}").status == 404, "no version that others see shows it any more"
+    assert circle.owner.api.get(f"/media/{second}").status == 302
+
+
+def test_files_of_other_work_do_not_go_along(world: World) -> None:
+    circle = world.circle()
+    member = world.member(circle)
+    picture = str(world.media(member, purpose="submission"))
+    world.hand_in(world.assignment(circle), member, attachments=[picture])
+    other = world.assignment(circle)
+
+    refused = member.api.post(f"{other.path}/submissions", {"body": "又", "attachments": [picture]})
+
+    assert refused.fields == {"attachments.0": "already_attached"}
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [("submissions", "body = ''"), ("extensions", "due_at = now()"), ("review_revisions", "score = 100")],
+)
+def test_what_happened_stays_as_it_was(sql: Any, statement: str, table: str, change: str) -> None:
+    with pytest.raises(DatabaseError, match=f"{table} is append-only"):
+        sql(statement.format(table, change))
+
+
+def test_a_deleted_account_leaves_its_hand_ins_and_no_draft(world: World, sql: Any) -> None:
+    circle = world.circle()
+    member = world.member(circle)
+    assignment, other = world.assignment(circle), world.assignment(circle)
+    work = world.hand_in(assignment, member, "交上去的")
+    picture = str(world.media(member, purpose="submission"))
+    member.api.put(f"{other.path}/draft", {"body": "没写完", "attachments": [picture]}).ok(200)
+
+    member.api.delete("/me", json={}).ok(204)
+
+    assert sql("SELECT count(*) AS n FROM homework_drafts")[0]["n"] == 0
+    assert sql("SELECT expires_at FROM media WHERE id = :id", id=picture)[0]["expires_at"] is not None
+    shown = circle.owner.api.get(f"/submissions/{work['id']}").ok()
+    assert (shown["body"], shown["author"]["id"]) == ("交上去的", str(member.id))
 
 
 def test_files_alone_are_a_hand_in(world: World) -> None:

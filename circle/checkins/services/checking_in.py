@@ -68,11 +68,11 @@ def check_in(
     written = Written(body, number, attachments, on_feed)
     _require_length(uow, body)
     desk = require_desk(uow, caller, camp_id)
-    about = find_day(desk, uow.now, day=day, made_at=made_at)
+    about = find_day(desk, day=day, made_at=made_at)
     entry = _find_entry(uow, desk, about)
     if entry is not None:
         return _edit(uow, caller, desk, entry, written, made_at=made_at)
-    placed = place(desk, uow.now, about, made_at=made_at)
+    placed = place(desk, about, made_at=made_at)
     _require_planned(uow, desk, placed.day)
     if placed.kind == DayKind.MADE_UP and desk.figures.made_up >= desk.row["makeup_cards"]:
         raise NoCardsLeft
@@ -147,7 +147,7 @@ def _do_made_up_day(uow: UnitOfWork, desk: Desk, day: date, made_at: datetime) -
     )
     if kind != DayKind.MADE_UP:
         return desk.figures
-    placed = place(desk, uow.now, day, made_at=made_at)
+    placed = place(desk, day, made_at=made_at)
     figures = figures_with(uow, desk, placed)
     keep_day(uow, desk, placed, figures)
     if desk.row["completed_at"] is None and desk.completes(figures):

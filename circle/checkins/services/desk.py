@@ -123,11 +123,12 @@ class Placed:
 
 @dataclass(frozen=True)
 class Desk:
-    """A member before their camp; `speaks`: whether they may be heard by others now."""
+    """A member before their camp, now; `speaks`: whether they may be heard by others."""
 
     row: Row
     user_id: UUID
     speaks: bool
+    now: datetime
 
     @property
     def camp_id(self) -> UUID:
@@ -146,6 +147,16 @@ class Desk:
     @cached_property
     def hours(self) -> Hours:
         return Hours(ZoneInfo(self.row["timezone"]), read_windows(self.row["windows"]))
+
+    @cached_property
+    def open_day(self) -> date | None:
+        """The camp day whose window is open now."""
+        return self.hours.open_day(self.now)
+
+    @cached_property
+    def today(self) -> date:
+        """The camp's day now, open or not."""
+        return self.open_day or self.hours.today(self.now)
 
     @cached_property
     def figures(self) -> Figures:
@@ -192,24 +203,24 @@ def require_desk(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> Desk:
         circle, speaks = require_member(uow, caller, row["circle_id"]), False
         require_open_circle(circle)
     require_unlocked(seen_from(circle, row))
-    return Desk(row, caller.user_id, speaks)
+    return Desk(row, caller.user_id, speaks, uow.now)
 
 
-def find_day(desk: Desk, now: datetime, *, day: date | None, made_at: datetime | None) -> date:
+def find_day(desk: Desk, *, day: date | None, made_at: datetime | None) -> date:
     """Return the day that an entry is about, whether or not it may count.
 
     Errors: Invalid, TooLateToUpload, WindowClosed.
     """
-    today = desk.hours.today(now)
     if made_at is not None:
-        _require_plausible(made_at, now)
+        _require_plausible(made_at, desk.now)
         found = desk.hours.open_day(made_at)
         if found is None:
-            raise WindowClosed(opens_at=_instant(desk.hours.opens_after(now)))
+            raise WindowClosed(opens_at=_instant(desk.hours.opens_after(desk.now)))
         if day is not None and day != found:
             zh, en = f"made_at 是 {found} 写的。", f"made_at lies on {found}."
             raise Invalid.field("day", "wrong_day", zh, en)
         return found
+    today = desk.today
     if day is not None and day > today:
         zh, en = (
             f"营地今天是 {today}，不能为以后的日子打卡。",
@@ -219,13 +230,12 @@ def find_day(desk: Desk, now: datetime, *, day: date | None, made_at: datetime |
     return day or today
 
 
-def place(desk: Desk, now: datetime, day: date, *, made_at: datetime | None) -> Placed:
+def place(desk: Desk, day: date, *, made_at: datetime | None) -> Placed:
     """Return how a first entry for `day` counts, if it may.
 
     Errors: CampNotStarted, CampOver, BeforeJoining, WindowClosed, TooLateToMakeUp, Invalid.
     """
-    open_day = desk.hours.open_day(now)
-    today = open_day or desk.hours.today(now)
+    open_day, today, now = desk.open_day, desk.today, desk.now
     _require_in_term(desk, day, today, explicit=made_at is not None or day != today)
     if made_at is not None:
         if made_at + CLOCK_SKEW < desk.row["joined_at"]:

@@ -100,7 +100,7 @@ def take_leave(uow: UnitOfWork, caller: Caller, camp_id: UUID, *, days: Sequence
     """
     desk = require_desk(uow, caller, camp_id)
     wanted = sorted(set(days))
-    if any(day <= desk.hours.today(uow.now) for day in wanted):
+    if any(day <= desk.today for day in wanted):
         raise LeaveNotAhead
     planned = uow.session.scalars(select(CampDay.day).where(CampDay.camp_id == camp_id, CampDay.day.in_(wanted))).all()
     for index, day in enumerate(days):

@@ -10,15 +10,21 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from circle.checkins.models import Camp
-from circle.kernel.uow import UnitOfWork
+from circle.checkins.services.completing import complete_due
+from circle.kernel.uow import UnitOfWork, Units
 
 # Member by member, by index ranges: no join of large sets, whose plan could go wrong on stale statistics. Steps (a day,
 # or a week of `times` days) of a member's own term → which were kept → islands of kept and of missed ones.
 DERIVED = """
 WITH derived AS (
     SELECT member.user_id, streaks.run, streaks.alive_until, streaks.longest, total.*,
-        CASE WHEN streaks.alive_until < :today THEN 0 ELSE streaks.run END AS streak
+        CASE WHEN streaks.alive_until < :today THEN 0 ELSE streaks.run END AS streak,
+        member.left_at IS NULL AND EXISTS (
+            SELECT FROM memberships
+            WHERE circle_id = camp.circle_id AND user_id = member.user_id AND status = 'active'
+        ) AS ranked
     FROM camp_members AS member
+    JOIN camps AS camp ON camp.id = member.camp_id
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE kind <> 'leave') AS total, count(*) FILTER (WHERE kind = 'made_up') AS made_up,
             count(*) FILTER (WHERE kind = 'leave') AS leave_taken, max(day) FILTER (WHERE kind <> 'leave') AS last_day
@@ -59,21 +65,30 @@ WITH derived AS (
 )
 """
 
-_FIGURES = ("run", "alive_until", "streak", "longest", "total", "made_up", "leave_taken", "last_day")
+_FIGURES = ("run", "alive_until", "streak", "longest", "total", "made_up", "leave_taken", "last_day", "ranked")
 _CACHED = ", ".join(f"standing.{name}" for name in _FIGURES)
 _FRESH = ", ".join(f"derived.{name}" for name in _FIGURES)
+
+# Whoever checks in meanwhile waits, so that what is derived is not older than what it replaces.
+_HOLD = text("SELECT FROM camp_standings WHERE camp_id = :camp_id ORDER BY user_id FOR NO KEY UPDATE")
 
 # Standings that are missing are made, those that differ are changed, all others are left alone.
 _REBUILD = text(
     f"""{DERIVED}
-INSERT INTO camp_standings AS standing (camp_id, user_id, ranked, {", ".join(_FIGURES)})
-SELECT :camp_id, user_id, member.left_at IS NULL, {_FRESH}
-FROM derived JOIN camp_members AS member USING (user_id) WHERE member.camp_id = :camp_id
+INSERT INTO camp_standings AS standing (camp_id, user_id, {", ".join(_FIGURES)})
+SELECT :camp_id, user_id, {_FRESH} FROM derived
 ON CONFLICT (camp_id, user_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _FIGURES)}
 WHERE ({_CACHED}) IS DISTINCT FROM ({_CACHED.replace("standing.", "excluded.")})
 RETURNING user_id
 """  # noqa: S608 - our own words
 )
+
+_COMPLETED = text("""
+UPDATE camp_standings AS standing SET completed_at = certificate.issued_at FROM certificates AS certificate
+WHERE standing.camp_id = :camp_id AND standing.completed_at IS NULL
+AND certificate.camp_id = standing.camp_id AND certificate.user_id = standing.user_id
+RETURNING standing.user_id
+""")
 
 _WRONG = text(
     f"""{DERIVED}
@@ -89,19 +104,32 @@ WHERE standing.user_id IS NULL OR ({_CACHED.replace("standing.streak, ", "")})
 def rebuild_camp(uow: UnitOfWork, camp_id: UUID, *, today: date) -> int:
     """Derive every member's figures anew from the day rows; return how many were not as they should be."""
     uow.session.flush()
+    uow.session.execute(_HOLD, {"camp_id": camp_id})
     times = uow.session.scalar(select(Camp.times).where(Camp.id == camp_id))
     changed = uow.session.execute(_REBUILD, {"camp_id": camp_id, "times": times, "today": today})
     return len(changed.all())
 
 
-def rebuild_camps(uow: UnitOfWork, camp_ids: Sequence[UUID] | None = None) -> int:
-    """Rebuild some camps, or all; return how many members' figures were not as they should be."""
-    # A command over everything: the wall against runaway queries of requests is not for it.
+def rebuild_camps(units: Units, camp_ids: Sequence[UUID] = ()) -> int:
+    """Rebuild some camps, or all, one at a time: figures, rankings, completion. Return how many figures were wrong."""
+    with units.read() as uow:
+        chosen = select(Camp.id).order_by(Camp.id)
+        found = uow.session.scalars(chosen.where(Camp.id.in_(camp_ids)) if camp_ids else chosen).all()
+    changed = 0
+    for camp_id in found:
+        with units.write() as uow:
+            changed += _rebuild_wholly(uow, camp_id)
+    return changed
+
+
+def _rebuild_wholly(uow: UnitOfWork, camp_id: UUID) -> int:
+    # A command: the wall against runaway queries of requests is not for it.
     uow.session.execute(text("SET LOCAL statement_timeout = 0"))
-    chosen = select(Camp).order_by(Camp.id)
-    if camp_ids is not None:
-        chosen = chosen.where(Camp.id.in_(camp_ids))
-    return sum(rebuild_camp(uow, camp.id, today=camp.hours.today(uow.now)) for camp in uow.session.scalars(chosen))
+    camp = uow.session.get_one(Camp, camp_id)
+    changed = rebuild_camp(uow, camp_id, today=camp.hours.today(uow.now))
+    uow.session.execute(_COMPLETED, {"camp_id": camp_id})
+    complete_due(uow, camp_id)
+    return changed
 
 
 def wrong_figures(uow: UnitOfWork, *, camps: int) -> tuple[int, int]:

@@ -95,8 +95,8 @@ def record_entry(
     """Write a day's first entry, its day row and the figures that follow from it."""
     uow.rows(
         _RECORD,
-        **_day(uow, desk, placed),
-        **_figures(uow, desk, figures),
+        **_day(desk, placed),
+        **_figures(desk, figures),
         new_id=check_in_id,
         new_body=body,
         new_number=number,
@@ -109,23 +109,23 @@ def record_entry(
 
 def keep_day(uow: UnitOfWork, desk: Desk, placed: Placed, figures: Figures) -> None:
     """Write a day row without an entry, and the figures that follow from it."""
-    uow.rows(_KEEP_DAY, **_day(uow, desk, placed), **_figures(uow, desk, figures))
+    uow.rows(_KEEP_DAY, **_day(desk, placed), **_figures(desk, figures))
 
 
-def _day(uow: UnitOfWork, desk: Desk, placed: Placed) -> dict[str, Any]:
+def _day(desk: Desk, placed: Placed) -> dict[str, Any]:
     return {
         "new_camp_id": desk.camp_id,
         "new_user_id": desk.user_id,
         "new_day": placed.day,
         "new_kind": placed.kind.value,
         "new_late": placed.late,
-        "new_now": uow.now,
+        "new_now": desk.now,
     }
 
 
-def _figures(uow: UnitOfWork, desk: Desk, figures: Figures) -> dict[str, Any]:
+def _figures(desk: Desk, figures: Figures) -> dict[str, Any]:
     return {
-        "new_streak": figures.streak(desk.hours.today(uow.now)),
+        "new_streak": figures.streak(desk.today),
         "new_run": figures.run,
         "new_alive_until": figures.alive_until,
         "new_longest": figures.longest,
@@ -153,7 +153,7 @@ def figures_of(uow: UnitOfWork, desk: Desk) -> Figures:
 
 
 def keep_figures(uow: UnitOfWork, desk: Desk, figures: Figures) -> None:
-    fields = _figures(uow, desk, figures)
+    fields = _figures(desk, figures)
     uow.rows(_KEEP_FIGURES, new_camp_id=desk.camp_id, new_user_id=desk.user_id, **fields)
 
 

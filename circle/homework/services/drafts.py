@@ -6,15 +6,17 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from circle.accounts.events import UserDeleted
 from circle.homework.models import Draft
 from circle.homework.policy import require_addressed, require_open
+from circle.homework.services.works import files_of_work
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.errors import NotFound
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from circle.media.models import Purpose
-from circle.media.queries import attachments as cards_of
+from circle.media.queries import media_cards
 from circle.media.services.attachments import attach, detach_from
 
 
@@ -23,15 +25,14 @@ def save_draft(
 ) -> Json:
     """Keep what is written so far, in the place of what was. Errors: those of `require_addressed`, Invalid."""
     require_addressed(uow, caller, assignment_id)
-    fresh = insert(Draft).values(
-        id=new_id(), assignment_id=assignment_id, user_id=caller.user_id, body=body, updated_at=uow.now, version=1
-    )
+    written = {"body": body, "attachments": list(dict.fromkeys(attachments)), "updated_at": uow.now}
+    fresh = insert(Draft).values(id=new_id(), assignment_id=assignment_id, user_id=caller.user_id, version=1, **written)
     saving = fresh.on_conflict_do_update(
-        index_elements=["assignment_id", "user_id"],
-        set_={"body": body, "updated_at": uow.now, "version": Draft.version + 1},
+        index_elements=["assignment_id", "user_id"], set_={**written, "version": Draft.version + 1}
     )
     draft_id = uow.session.scalars(saving.returning(Draft.id)).one()
-    attach(uow, caller, attachments, purpose=Purpose.SUBMISSION, to=draft_id)
+    kept = files_of_work(uow, assignment_id, caller.user_id)
+    attach(uow, caller, attachments, purpose=Purpose.SUBMISSION, to=draft_id, elsewhere=kept)
     return _draft(uow, caller, assignment_id)
 
 
@@ -50,6 +51,14 @@ def drop_draft(uow: UnitOfWork, assignment_id: UUID, user_id: UUID) -> None:
         uow.session.flush()
 
 
+def forget_person(uow: UnitOfWork, deleted: UserDeleted) -> None:
+    """Drop the drafts of a deleted account; what was handed in stays, without a name."""
+    drafts = uow.session.scalars(select(Draft).where(Draft.user_id == deleted.user_id)).all()
+    detach_from(uow, [draft.id for draft in drafts])
+    for draft in drafts:
+        uow.session.delete(draft)
+
+
 def _find(uow: UnitOfWork, assignment_id: UUID, user_id: UUID) -> Draft | None:
     found = select(Draft).where(Draft.assignment_id == assignment_id, Draft.user_id == user_id)
     return uow.session.scalar(found.execution_options(populate_existing=True))
@@ -59,10 +68,11 @@ def _draft(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> Json:
     draft = _find(uow, assignment_id, caller.user_id)
     if draft is None:
         raise NotFound
+    files = media_cards(uow, draft.attachments)
     return {
         "assignment_id": assignment_id,
         "body": draft.body,
-        "attachments": cards_of(uow, [draft.id]).get(draft.id, []),
+        "attachments": [files[one] for one in draft.attachments if one in files],
         "updated_at": draft.updated_at,
         "version": draft.version,
     }

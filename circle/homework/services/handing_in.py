@@ -6,13 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import exists, select
 
+from circle.homework import events
 from circle.homework.errors import AlreadyPassed, NoAttemptsLeft, NothingChanged, TooLate
 from circle.homework.models import Assignment, Submission, Work, WorkState
 from circle.homework.policy import require_addressed
 from circle.homework.review_models import PeerTask
 from circle.homework.services.drafts import drop_draft
 from circle.homework.services.peers import ask_peers
-from circle.homework.services.works import lock_own_work
+from circle.homework.services.works import files_of_work, lock_own_work
 from circle.kernel.caller import Caller
 from circle.kernel.errors import Invalid
 from circle.kernel.ids import new_id
@@ -39,8 +40,9 @@ def hand_in(
     _require_attempt(uow, assignment, work, redo=redo)
     _require_changed(uow, work, body, attachments)
     late = _lateness(uow, assignment, work)
+    submission_id = new_id()
     submission = Submission(
-        id=new_id(),
+        id=submission_id,
         circle_id=assignment.circle_id,
         assignment_id=assignment_id,
         work_id=work.id,
@@ -48,6 +50,7 @@ def hand_in(
         number=work.attempts + 1,
         body=body,
         words=words,
+        attachments=_bring_files(uow, caller, assignment_id, attachments, to=submission_id),
         due_at=assignment.due_of(work),
         late_seconds=int(late.total_seconds()),
         penalty_percent=assignment.penalty_for(late),
@@ -55,10 +58,9 @@ def hand_in(
     )
     uow.session.add(submission)
     uow.session.flush()
-    drop_draft(uow, assignment_id, caller.user_id)
-    if attachments:
-        attach(uow, caller, attachments, purpose=Purpose.SUBMISSION, to=submission.id)
     _take_up(uow, assignment, work, submission)
+    about = (assignment.circle_id, assignment_id, assignment.title)
+    uow.emit(events.WorkHandedIn(*about, work_id=work.id, submission_id=submission.id, user_id=caller.user_id))
     return submission
 
 
@@ -88,11 +90,20 @@ def _require_attempt(uow: UnitOfWork, assignment: Assignment, work: Work, *, red
 
 
 def _require_changed(uow: UnitOfWork, work: Work, body: str, attachments: Sequence[UUID]) -> None:
-    """A doubled tap is no second version; new files always are one."""
-    if work.submission_id is not None and not attachments:
+    """A doubled tap is no second version."""
+    if work.submission_id is not None:
         before = uow.session.get_one(Submission, work.submission_id)
-        if before.body == body:
+        if (before.body, before.attachments) == (body, list(dict.fromkeys(attachments))):
             raise NothingChanged
+
+
+def _bring_files(
+    uow: UnitOfWork, caller: Caller, assignment_id: UUID, wanted: Sequence[UUID], *, to: UUID
+) -> list[UUID]:
+    """Attach what is new, such as the draft's, and name again what an earlier version brought. Errors: Invalid."""
+    drop_draft(uow, assignment_id, caller.user_id)
+    kept = files_of_work(uow, assignment_id, caller.user_id) if wanted else ()
+    return [one.id for one in attach(uow, caller, wanted, purpose=Purpose.SUBMISSION, to=to, elsewhere=kept)]
 
 
 def _lateness(uow: UnitOfWork, assignment: Assignment, work: Work) -> timedelta:

@@ -22,6 +22,8 @@ from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork
 from circle.media.models import MediaKind, Purpose
 from circle.media.services.attachments import Limits, attach
+from circle.memberships.permissions import Permission
+from circle.memberships.policy import require_permission
 
 _ONE_FILE = Limits(images=0, files=1)
 _OUTSIDE = Text("超出正文范围。", "Lies outside the text.")
@@ -57,7 +59,7 @@ def review_submission(
 
 
 def edit_review(uow: UnitOfWork, caller: Caller, review_id: UUID, *, version: int | None, **changed: Any) -> Review:
-    """Change a review; what it said before is kept.
+    """Change a review, as who wrote it or who leads the circle; what it said before is kept.
 
     Errors: NotFound, MissingPermission, OwnWork, StaleVersion, Invalid.
     """
@@ -67,6 +69,8 @@ def edit_review(uow: UnitOfWork, caller: Caller, review_id: UUID, *, version: in
     shown = require_taught_submission(uow, caller, review.submission_id)
     if shown.is_own:
         raise OwnWork
+    if review.reviewer_id != caller.user_id:
+        require_permission(uow, caller, review.circle_id, Permission.CORRECT_TEACHERS)
     work = lock_work(uow, review.work_id)
     uow.session.refresh(review)
     if version is not None and version != review.version:

@@ -72,6 +72,7 @@ def showcase(uow: UnitOfWork, caller: Caller, submission_id: UUID, *, column_id:
             submission.author_id,
             caller.user_id,
             submission.body,
+            submission.attachments,
             assignment.tier_id,
             column_id,
         )
