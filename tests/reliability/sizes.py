@@ -1,0 +1,28 @@
+"""How much the tier does: about a tenth of the gate; all of it with CIRCLE_RELIABILITY=full, little with `small`."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sizes:
+    members: int
+    # Renewals under random kills, and how many kills.
+    killed_renewals: int
+    kills: int
+    # Renewals while PostgreSQL is stopped at once, and how often.
+    crashed_renewals: int
+    crashes: int
+    # Renewals over a bad network, and while Valkey is flushed and killed.
+    faulty_renewals: int
+    flushed_renewals: int
+    flushes: int
+    queue_kills: int
+
+
+_SIZES = {
+    "small": Sizes(30, 60, 5, 60, 2, 60, 60, 4, 1),
+    "default": Sizes(200, 1_000, 20, 400, 3, 400, 400, 8, 2),
+    "full": Sizes(1_000, 10_000, 200, 3_000, 10, 3_000, 3_000, 20, 5),
+}
+SIZES = _SIZES[os.environ.get("CIRCLE_RELIABILITY", "default")]

@@ -1,0 +1,106 @@
+"""Mistakes that somebody could make, made on purpose: each must be caught by what the tier looks at."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from circle.billing.inbox_models import ProviderEvent
+from circle.billing.providers.base import Notification
+from circle.billing.services import webhooks
+from circle.kernel.ids import new_id
+from circle.kernel.uow import UnitOfWork
+from tests.client import Api
+from tests.reliability.fleet import Fleet
+from tests.reliability.site import Site
+
+pytestmark = pytest.mark.reliability
+
+Fleets = Callable[..., Fleet]
+MEMBERS = 40
+# A batch of charges is at work for a while, so that others meet it there.
+SLOW = {"SANDBOX_LATENCY_MS": "200"}
+DELIVERIES = 20
+
+
+def sent(site: Site) -> list[str]:
+    """The numbers of all charges that were sent."""
+    return (site.folder / "calls").read_text(encoding="utf-8").split()
+
+
+def renew_and_note_calls(site: Site, fleet_of: Fleets, mutant: str) -> None:
+    site.members(MEMBERS)
+    fleet = fleet_of(mutant=mutant, CIRCLE_CALLS=str(site.folder / "calls"), **SLOW)
+    site.renew(fleet)
+
+
+def test_a_calm_fleet_sends_each_charge_once(site: Site, fleet_of: Fleets) -> None:
+    renew_and_note_calls(site, fleet_of, "none")
+
+    assert len(sent(site)) == len(set(sent(site))) == MEMBERS
+    assert site.wrongs() == []
+
+
+def test_charges_that_nobody_claims_are_caught(site: Site, fleet_of: Fleets) -> None:
+    renew_and_note_calls(site, fleet_of, "no_claim")
+
+    assert len(sent(site)) > len(set(sent(site)))
+
+
+def test_a_random_key_is_caught(site: Site, fleet_of: Fleets) -> None:
+    renew_and_note_calls(site, fleet_of, "random_key")
+
+    assert any(wrong.startswith("charged unknown") for wrong in site.wrongs())
+
+
+@pytest.mark.parametrize(("is_mutant", "is_kept_once"), [(False, True), (True, False)])
+def test_an_inbox_that_looks_before_it_writes_is_caught(
+    site: Site, monkeypatch: pytest.MonkeyPatch, *, is_mutant: bool, is_kept_once: bool
+) -> None:
+    if is_mutant:
+        site.sql("ALTER TABLE provider_events DROP CONSTRAINT uq_provider_events_provider_event_id")
+        monkeypatch.setattr(webhooks, "_keep", _look_then_write)
+
+    statuses = [status for number in range(5) for status in deliver_at_once(site, f"evt_{number}")]
+
+    assert set(statuses) == {200}
+    kept = site.sql("SELECT count(*) AS n FROM provider_events GROUP BY event_id")
+    assert all(row["n"] == 1 for row in kept) == is_kept_once
+
+
+def deliver_at_once(site: Site, event_id: str) -> list[int]:
+    """Deliver one event many times at the same moment; return the answers' statuses."""
+    together = Barrier(DELIVERIES)
+
+    def deliver(_: int) -> int:
+        with site.app.app_context():
+            headers, body = site.world.sandbox.sealed(
+                {"id": event_id, "kind": "charge", "number": "0" * 32}, site.now()
+            )
+            together.wait()
+            reply = Api(site.app).request("POST", "/webhooks/sandbox", headers=headers, data=body)
+            return reply.status
+
+    with ThreadPoolExecutor(DELIVERIES) as threads:
+        return list(threads.map(deliver, range(DELIVERIES)))
+
+
+def _look_then_write(uow: UnitOfWork, provider: str, notification: Notification) -> None:
+    known: Any = select(ProviderEvent.id).where(
+        ProviderEvent.provider == provider, ProviderEvent.event_id == notification.event_id
+    )
+    if uow.session.scalar(known) is None:
+        uow.session.add(
+            ProviderEvent(
+                id=new_id(),
+                provider=provider,
+                event_id=notification.event_id,
+                kind=notification.kind,
+                number=notification.number,
+                received_at=uow.now,
+                lease_until=uow.now,
+            )
+        )

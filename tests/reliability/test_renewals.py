@@ -1,0 +1,115 @@
+"""Renewals by real processes that are killed, on engines that are stopped, over a network that loses things."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from circle.kernel.clock import elapsed
+from tests.reliability.fleet import Fleet
+from tests.reliability.site import Site, seeded
+from tests.reliability.sizes import SIZES
+
+pytestmark = pytest.mark.reliability
+
+Fleets = Callable[..., Fleet]
+# So that a process is at work when it is killed.
+BUSY = {"SANDBOX_LATENCY_MS": "20"}
+
+
+def evenly(times: int, of: int) -> Callable[[int], bool]:
+    """Tell, by how much is done of the whole, whether it is time for the next of so many disturbances."""
+    done = 0
+
+    def is_time(progress: int) -> bool:
+        nonlocal done
+        if done < times and progress * times >= done * of:
+            done += 1
+            return True
+        return False
+
+    return is_time
+
+
+def renew_all(site: Site, fleet: Fleet, renewals: int, disturb: Callable[[int], None]) -> None:
+    """Renew members period by period until so many renewals are paid."""
+    while (before := site.paid()) < renewals:
+        site.renew(fleet, disturb=lambda paid, before=before: disturb(before + paid))
+
+
+def test_processes_killed_at_random_charge_once_and_forget_nobody(site: Site, fleet_of: Fleets) -> None:
+    luck = seeded()
+    site.members(min(SIZES.members, SIZES.killed_renewals))
+    fleet = fleet_of(**BUSY)
+
+    def kill(paid: int) -> None:
+        if fleet.kills * SIZES.killed_renewals < SIZES.kills * (paid + 1):
+            fleet.kill_one(luck)
+
+    renew_all(site, fleet, SIZES.killed_renewals, kill)
+
+    assert site.wrongs() == []
+    assert site.paid() >= SIZES.killed_renewals
+    assert fleet.kills >= SIZES.kills
+
+
+def test_a_database_stopped_at_once_loses_no_payment(site: Site, fleet_of: Fleets) -> None:
+    site.members(min(SIZES.members, SIZES.crashed_renewals))
+    fleet = fleet_of(**BUSY)
+    is_time = evenly(SIZES.crashes, SIZES.crashed_renewals)
+    away: list[float] = []
+
+    def crash(paid: int) -> None:
+        if is_time(paid):
+            site.crash_database()
+            began = elapsed()
+            site.wait_for_web()
+            away.append(elapsed() - began)
+
+    renew_all(site, fleet, SIZES.crashed_renewals, crash)
+
+    assert site.wrongs() == []
+    assert len(away) == SIZES.crashes
+    assert max(away) <= 5
+
+
+def test_a_network_that_loses_requests_and_answers_settles_everything_once(site: Site, fleet_of: Fleets) -> None:
+    site.members(min(SIZES.members, SIZES.faulty_renewals))
+    fleet = fleet_of(
+        SANDBOX_FAULTS="lost_request:5,lost_answer:5,server_error:5",
+        SANDBOX_WEBHOOKS="drop:10,double:10,shuffle:50,delay:60",
+    )
+
+    renew_all(site, fleet, SIZES.faulty_renewals, lambda _paid: None)
+
+    assert site.wrongs() == []
+
+
+def test_a_queue_that_is_flushed_and_killed_costs_delay_only(site: Site, fleet_of: Fleets) -> None:
+    site.members(min(SIZES.members, SIZES.flushed_renewals))
+    fleet = fleet_of(**BUSY)
+    flush = evenly(SIZES.flushes, SIZES.flushed_renewals)
+    kill = evenly(SIZES.queue_kills, SIZES.flushed_renewals)
+
+    def disturb(paid: int) -> None:
+        if flush(paid):
+            fleet.forget_rings()
+        if kill(paid):
+            site.crash_queue()
+
+    renew_all(site, fleet, SIZES.flushed_renewals, disturb)
+
+    assert site.wrongs() == []
+
+
+def test_nobody_is_charged_again_by_processes_that_find_nothing_due(site: Site, fleet_of: Fleets) -> None:
+    site.members(10)
+    fleet = fleet_of()
+    site.renew(fleet)
+    charged = site.count("SELECT count(*) AS n FROM sandbox_charges")
+
+    rounds = iter(range(30))
+    site.work(fleet, lambda: next(rounds, None) is None, disturb=lambda: site.advance(timedelta(minutes=10)))
+
+    assert site.count("SELECT count(*) AS n FROM sandbox_charges") == charged
+    assert site.wrongs() == []
