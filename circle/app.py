@@ -15,10 +15,18 @@ from circle.accounts.personal import PersonalData
 from circle.accounts.routes import routes as accounts
 from circle.accounts.services.sessions import note_seen
 from circle.accounts.wechat import Wechat, WechatHttp
+from circle.archive.export_routes import routes as exports
+from circle.archive.feed_pages import feeds_blueprint
+from circle.archive.resurfacing_routes import ROUTES as RESURFACING
 from circle.archive.routes import routes as archive
+from circle.archive.search_routes import routes as search
+from circle.archive.shelf_routes import routes as shelf
+from circle.billing.offer_routes import routes as sales
 from circle.billing.pages import checkout_blueprint
+from circle.billing.payout_routes import routes as payouts
 from circle.billing.providers.registry import provider_adapters
 from circle.billing.routes import routes as billing
+from circle.billing.subscription_routes import routes as subscriptions
 from circle.checkins.entry_routes import routes as check_ins
 from circle.checkins.pages import certificates_blueprint
 from circle.checkins.routes import routes as camps
@@ -59,12 +67,19 @@ ROUTES: tuple[Routes, ...] = (
     accounts,
     *MEMBERSHIPS,
     billing,
+    subscriptions,
+    sales,
+    payouts,
     media,
     notifications,
     *POSTS,
     *DISCUSSION,
     *HOMEWORK,
     archive,
+    search,
+    shelf,
+    *RESURFACING,
+    exports,
     camps,
     check_ins,
 )
@@ -117,6 +132,7 @@ def create_app(
     app.register_blueprint(pages_blueprint(mailbox=has_mailbox(settings)))
     app.register_blueprint(checkout_blueprint())
     app.register_blueprint(certificates_blueprint())
+    app.register_blueprint(feeds_blueprint())
     if has_mailbox(settings):
         app.register_blueprint(mailbox_blueprint())
     _register_routes(app, (*ROUTES, testmode) if settings.test_mode else ROUTES)

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from circle import jobs, subscribers
+from circle.billing import oversight
 from circle.database import newest_revision
 from circle.jobs import JobLog
 from circle.kernel.checks import Check
@@ -146,7 +147,16 @@ def jobs_probe(units: Units) -> Iterator[Metric]:
     yield from units.use(JobLog).collect()
 
 
-PROBES = (outbox_probe, queue_probe, pool_probe, jobs_probe)
+def billing_probe(units: Units) -> Iterator[Metric]:
+    with units.read() as uow:
+        figures = oversight.figures(uow)
+    rows = GaugeMetricFamily("circle_billing", "Rows that an operator cares for, by what they are.", labels=["what"])
+    for what, count in figures.items():
+        rows.add_metric([what], float(count))
+    yield rows
+
+
+PROBES = (outbox_probe, queue_probe, pool_probe, jobs_probe, billing_probe)
 
 _WAITING = (OutboxMessage.delivered_at.is_(None), OutboxMessage.failed_at.is_(None))
 

@@ -8,6 +8,14 @@ from typing import Any
 _MIN_SECRET = 32
 # How provider keys begin that move real money.
 _LIVE_KEYS = ("sk_live", "rk_live")
+# What may be said of the sandbox's network and post.
+SANDBOX_FAULTS = ("lost_request", "lost_answer", "server_error")
+SANDBOX_WEBHOOKS = ("drop", "double", "shuffle", "delay")
+_MOST_PERCENT = 100
+_LONGEST_DELAY_SECONDS = 3600
+# A month has 28 days at least, and the notice of one period belongs into the one before.
+_MOST_NOTICE_DAYS = 27
+_MOST_CHARGE_THREADS = 50
 _TRUE = frozenset({"1", "on", "true", "yes"})
 _FALSE = frozenset({"0", "off", "false", "no", ""})
 
@@ -64,6 +72,8 @@ class Settings:
     wechat_app_id: str = _setting("App id of the mini program; empty: WeChat log-in is off.", "")
     wechat_app_secret: str = _setting("Secret of the mini program.", "", secret=True)
     stripe_secret_key: str = _setting("Stripe's secret key; empty: Stripe is off.", "", secret=True)
+    stripe_webhook_secret: str = _setting("Signing secret of the webhook endpoint at Stripe.", "", secret=True)
+    stripe_api_base: str = _setting("Another address for Stripe's API, for tests; never with a live key.", "")
     talk_max_length: int = _setting("Characters in a talk, question or answer.", 10_000)
     article_max_length: int = _setting("Characters in an article.", 100_000)
     comment_max_length: int = _setting("Characters in a comment.", 1_000)
@@ -71,7 +81,24 @@ class Settings:
     max_files: int = _setting("Other files on one post.", 9)
     max_image_bytes: int = _setting("Bytes of one image.", 20 * 1024 * 1024)
     max_file_bytes: int = _setting("Bytes of one file, audio or video.", 200 * 1024 * 1024)
-    payment_providers: str = _setting("Who takes payments, separated by commas.", "sandbox")
+    payment_providers: str = _setting(
+        "Who takes payments, separated by commas: sandbox, stripe. Empty: Stripe where it has a key, else the sandbox.",
+        "",
+    )
+    sandbox_latency_ms: int = _setting("How long the sandbox takes to answer, as a provider far away does.", 0)
+    sandbox_faults: str = _setting(
+        "What the sandbox's network does to so many calls in 100, in test mode: lost_request:5,lost_answer:5,"
+        "server_error:5.",
+        "",
+    )
+    sandbox_webhooks: str = _setting(
+        "What the sandbox's post does to so many webhooks in 100, in test mode: drop:10,double:10,shuffle:50; "
+        "delay:60 is seconds at most.",
+        "",
+    )
+    notice_days: int = _setting("How long before an automatic charge its payer is told of it.", 7)
+    usual_charges: int = _setting("Automatic charges a day that are usual; three times as many stop billing.", 1_000)
+    charge_threads: int = _setting("Charges that one worker has under way at once; 1: one after the other.", 16)
     refund_window_hours: int = _setting("How long a payer may have their money back without a reason.", 72)
     platform_fee_bps: int = _setting("The operator's share of each payment, in basis points.", 0)
 
@@ -115,6 +142,14 @@ class Settings:
             raise SettingError("PLATFORM_FEE_BPS must be between 0 and 10000")
         self._check_channels()
         self._check_test_mode()
+        self._check_renewals()
+        self._check_providers()
+
+    def _check_renewals(self) -> None:
+        if not 1 <= self.notice_days <= _MOST_NOTICE_DAYS:
+            raise SettingError(f"NOTICE_DAYS must be between 1 and {_MOST_NOTICE_DAYS}")
+        if not 1 <= self.charge_threads <= _MOST_CHARGE_THREADS:
+            raise SettingError(f"CHARGE_THREADS must be between 1 and {_MOST_CHARGE_THREADS}")
 
     def _check_channels(self) -> None:
         if self.mail_url not in {"", "mailbox:"} and not self.mail_url.startswith(("smtp://", "smtps://")):
@@ -125,14 +160,64 @@ class Settings:
             if not self.sms_secret:
                 raise SettingError("SMS_SECRET is not set, and SMS_URL needs it")
 
+    def _check_providers(self) -> None:
+        """Refuse what would take no money, or play money for real things."""
+        for name in self.providers:
+            if name not in {"sandbox", "stripe"}:
+                raise SettingError(f"PAYMENT_PROVIDERS names {name!r}; there are sandbox and stripe")
+        if "stripe" in self.providers:
+            self._check_stripe()
+        elif self.stripe_secret_key:
+            raise SettingError("PAYMENT_PROVIDERS does not name stripe, and STRIPE_SECRET_KEY is set")
+        if self.sandbox_latency_ms < 0:
+            raise SettingError("SANDBOX_LATENCY_MS must not be negative")
+        figures("SANDBOX_FAULTS", self.sandbox_faults, SANDBOX_FAULTS)
+        figures("SANDBOX_WEBHOOKS", self.sandbox_webhooks, SANDBOX_WEBHOOKS)
+        if (self.sandbox_faults or self.sandbox_webhooks) and not self.test_mode:
+            raise SettingError("SANDBOX_FAULTS and SANDBOX_WEBHOOKS need TEST_MODE")
+
+    def _check_stripe(self) -> None:
+        if not self.stripe_secret_key.startswith(("sk_", "rk_")):
+            raise SettingError("STRIPE_SECRET_KEY must be Stripe's secret or restricted key: sk_… or rk_…")
+        if not self.stripe_webhook_secret.startswith("whsec_"):
+            raise SettingError("STRIPE_WEBHOOK_SECRET must be the signing secret of Stripe's webhook: whsec_…")
+        if self.stripe_api_base and not self.stripe_api_base.startswith(("http://", "https://")):
+            raise SettingError("STRIPE_API_BASE must begin with http:// or https://")
+        live = self.stripe_secret_key.startswith(_LIVE_KEYS)
+        if live and self.stripe_api_base:
+            raise SettingError("STRIPE_API_BASE must be empty beside the live key in STRIPE_SECRET_KEY")
+        if live and "sandbox" in self.providers:
+            raise SettingError("PAYMENT_PROVIDERS must not name sandbox beside the live key in STRIPE_SECRET_KEY")
+
     def _check_test_mode(self) -> None:
         if self.test_mode and self.stripe_secret_key.startswith(_LIVE_KEYS):
             raise SettingError("TEST_MODE refuses the live key in STRIPE_SECRET_KEY")
 
     @property
+    def providers(self) -> tuple[str, ...]:
+        """Who takes payments, by name."""
+        named = tuple(name.strip() for name in self.payment_providers.split(",") if name.strip())
+        return named or (("stripe",) if self.stripe_secret_key else ("sandbox",))
+
+    @property
     def secure(self) -> bool:
         """Whether people reach the site by TLS, so that cookies may insist on it."""
         return self.site_url.startswith("https://")
+
+
+def figures(name: str, raw: str, words: tuple[str, ...]) -> dict[str, int]:
+    """Read `word:figure,…` of the setting `name`: per cent, or seconds of delay. Errors: SettingError."""
+    found: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in raw.split(","))):
+        word, _, figure = part.partition(":")
+        if word not in words or not figure.isdecimal():
+            raise SettingError(f"{name} must be like {words[0]}:5, of {', '.join(words)}; not {part!r}")
+        if int(figure) > (_LONGEST_DELAY_SECONDS if word == "delay" else _MOST_PERCENT):
+            raise SettingError(f"{name} has too large a figure in {part!r}")
+        found[word] = int(figure)
+    if sum(figure for word, figure in found.items() if word not in {"delay", "shuffle"}) > _MOST_PERCENT:
+        raise SettingError(f"{name} adds up to more than 100")
+    return found
 
 
 def _parse(name: str, raw: str, default: object) -> object:

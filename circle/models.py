@@ -1,8 +1,16 @@
 """Imports every feature's tables, so that the metadata is complete."""
 
 from circle.accounts import models as accounts
+from circle.archive import export_models as exports
 from circle.archive import models as archive
+from circle.archive import reading_models as archive_reading
+from circle.archive import shelf_models as archive_shelf
+from circle.archive.search import models as archive_search
+from circle.billing import inbox_models as billing_inbox
 from circle.billing import models as billing
+from circle.billing import offer_models as offers
+from circle.billing import oversight_models as billing_oversight
+from circle.billing import payout_models as payouts
 from circle.billing.providers import sandbox_tables
 from circle.checkins import entry_models as check_ins
 from circle.checkins import models as checkins
@@ -21,12 +29,18 @@ __all__ = [
     "Base",
     "accounts",
     "archive",
+    "archive_reading",
+    "archive_search",
+    "archive_shelf",
     "audit",
     "billing",
+    "billing_inbox",
+    "billing_oversight",
     "changes",
     "check_ins",
     "checkins",
     "circles",
+    "exports",
     "filing",
     "homework",
     "homework_reviews",
@@ -34,7 +48,9 @@ __all__ = [
     "media",
     "memberships",
     "notifications",
+    "offers",
     "outbox",
+    "payouts",
     "posts",
     "sandbox_tables",
     "shared_clock",

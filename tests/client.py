@@ -7,11 +7,14 @@ from flask.testing import FlaskClient
 
 from circle.kernel.uow import Units
 from tests.builders.archive import Archives
-from tests.builders.billing import Billing
 from tests.builders.camps import Camps
 from tests.builders.discussion import Discussion
+from tests.builders.exports import Exports
 from tests.builders.homework import Homework
 from tests.builders.media import Uploads
+from tests.builders.offers import Offers
+from tests.builders.payouts import Payouts
+from tests.builders.renewals import Renewals
 
 
 class Reply:
@@ -86,7 +89,7 @@ class Api:
         return self.request("DELETE", path, **kwargs)
 
 
-class World(Archives, Discussion, Billing, Camps, Uploads, Homework):
+class World(Archives, Exports, Discussion, Offers, Payouts, Renewals, Camps, Uploads, Homework):
     """Everything that tests build with, one mixin a feature."""
 
     def __init__(self, app: Flask, units: Units) -> None:

@@ -64,6 +64,8 @@ def settings(engines: Engines, database_url: str) -> Settings:
             "SECRET_KEY": SECRET,
             "SITE_URL": "http://circle.test",
             "TEST_MODE": "on",
+            # A test has one connection.
+            "CHARGE_THREADS": "1",
             "MAIL_URL": "mailbox:",
             "SMS_URL": "mailbox:",
             "LOG_LEVEL": "error",

@@ -14,6 +14,8 @@ from circle.accounts.services.people import add_identity
 from circle.circles.models import Circle
 from circle.demo import opening
 from circle.demo.articles import import_archive
+from circle.demo.camp import camp
+from circle.demo.homework import homework
 from circle.demo.life import life
 from circle.demo.members import members
 from circle.demo.stage import Stage, Step, past_units, play
@@ -62,7 +64,7 @@ def fill(units: Units, *, password: str, count: int = 200, archive: Path | None 
     clock = ManualClock(now - timedelta(weeks=WEEKS))
     stage = opening.open_example(past_units(units, clock), clock, password=password)
     import_archive(stage, archive)
-    play(stage, [*_turns(now), *members(count, now), *life(now)], until=now)
+    play(stage, [*_turns(now), *members(count, now), *life(now), *homework(now), *camp(now)], until=now)
     run_all_due(units)
     _name(units, stage)
     found = find(units)

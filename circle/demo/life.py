@@ -7,8 +7,10 @@ from functools import partial
 from uuid import UUID
 
 from circle.archive.services.arranging import arrange_column
+from circle.archive.services.bookmarking import keep_post
 from circle.archive.services.columns import create_column
 from circle.archive.services.digest import mark_digest
+from circle.archive.services.pinning import lay_out_start, pin_post
 from circle.billing.errors import CheckoutClosed
 from circle.demo import words
 from circle.demo.opening import QUESTION_PRICE
@@ -160,8 +162,23 @@ def _collect(stage: Stage, *, kept: Sequence[UUID]) -> None:
     with stage.units.write() as uow:
         for post_id in kept[1::2]:
             mark_digest(uow, stage.partner or stage.owner, post_id)
-        column = create_column(uow, stage.owner, stage.circle_id, name="从这里开始", access={"level": "preview"})
+        column = create_column(
+            uow, stage.owner, stage.circle_id, name="从这里开始", access={"level": "preview"}, is_path=True
+        )
         arrange_column(uow, stage.owner, column.id, version=None, post_ids=kept)
+        lay_out_start(uow, stage.owner, stage.circle_id, post_ids=kept[:3])
+        for post_id in (kept[-1], kept[0]):
+            pin_post(uow, stage.owner, post_id)
+    _keep(stage, kept[0], kept[1])
+
+
+def _keep(stage: Stage, finished: UUID, begun: UUID) -> None:
+    """Have some members read one article to the end and bookmark it, and stop in the middle of another."""
+    with stage.units.write() as uow:
+        for number, reader in enumerate(stage.speakers[:_READERS]):
+            mark_read(uow, reader, finished)
+            mark_read(uow, reader, begun, progress=10 * (number + 1), position=3 * (number + 1))
+            keep_post(uow, reader, finished, folder=words.FOLDER, note=words.COMMENTS[number % len(words.COMMENTS)])
 
 
 def _plan(stage: Stage) -> None:

@@ -17,7 +17,7 @@ from circle.kernel.uow import Units
 _SWEEPS = (
     "memberships.expire",
     "billing.refund",
-    "billing.lapse",
+    "billing.end",
     "billing.release",
     "questions.refund_overdue",
     "posts.publish_due",

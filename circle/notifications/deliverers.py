@@ -12,6 +12,7 @@ from circle.kernel.uow import Units
 from circle.notifications.channels import Letter, Mailer, Texter
 from circle.notifications.kinds import NOTICES, Kind
 from circle.notifications.models import Notification
+from circle.notifications.services.archive import titles
 
 # Whose address it is may not be known, nor their language: codes are said in both.
 _CODE_SUBJECT = Text("验证码 {code}", "Your code is {code}")
@@ -52,7 +53,14 @@ def deliver_email(units: Units, message: Message) -> None:
 def _compose(units: Units, message: Message) -> Letter | None:
     with units.read() as uow:
         found = uow.session.execute(
-            select(Notification.kind, Notification.data, User.language, Identity.value)
+            select(
+                Notification.kind,
+                Notification.data,
+                Notification.user_id,
+                Notification.circle_id,
+                User.language,
+                Identity.value,
+            )
             .join(User, User.id == Notification.user_id)
             .join(Identity, Identity.user_id == User.id)
             .where(
@@ -63,10 +71,12 @@ def _compose(units: Units, message: Message) -> Letter | None:
             .order_by(Identity.created_at)
             .limit(1)
         ).one_or_none()
-    if found is None:
-        return None
+        if found is None:
+            return None
+        named = titles(uow, found.user_id, found.circle_id, found.data) if found.data.get("post_ids") else []
     notice = NOTICES[Kind(found.kind)]
     language: Language = "en" if found.language == "en" else "zh-CN"
     footer = _FOOTER.say(language, site=units.use(Settings).site_url)
-    body = f"{notice.body.say(language, **found.data)}\n\n—\n{footer}\n"
+    said = "\n".join([notice.body.say(language, **found.data), *(["", *named] if named else [])])
+    body = f"{said}\n\n—\n{footer}\n"
     return Letter(message.key, found.value, notice.title.say(language, **found.data), body)

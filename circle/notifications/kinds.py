@@ -17,8 +17,19 @@ class Kind(StrEnum):
     MEMBERSHIP_REJECTED = "membership_rejected"
     MEMBERSHIP_EXPIRING = "membership_expiring"
     MEMBERSHIP_REMOVED = "membership_removed"
+    RENEWAL_COMING = "renewal_coming"
+    RENEWAL_OVERDUE = "renewal_overdue"
+    RENEWAL_FAILED = "renewal_failed"
+    PAYMENT_METHOD_FAILED = "payment_method_failed"
+    GRACE_ENDING = "grace_ending"
+    SUBSCRIPTION_ENDED = "subscription_ended"
     PAYMENT_SUCCEEDED = "payment_succeeded"
     REFUND_MADE = "refund_made"
+    PAYOUT_SENT = "payout_sent"
+    PAYOUT_FAILED = "payout_failed"
+    GIFT_CLAIMED = "gift_claimed"
+    PRICE_RISES = "price_rises"
+    PRICE_FALLS = "price_falls"
     QUESTION_RECEIVED = "question_received"
     QUESTION_ANSWERED = "question_answered"
     QUESTION_REFUNDED = "question_refunded"
@@ -41,6 +52,7 @@ class Kind(StrEnum):
     PEER_REVIEW_ASKED = "peer_review_asked"
     PEER_REVIEW_DUE = "peer_review_due"
     PEER_REVIEWS_MISSED = "peer_reviews_missed"
+    WEEKLY_DIGEST = "weekly_digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,48 @@ NOTICES: Mapping[Kind, Notice] = {
         email=True,
         required=True,
     ),
+    Kind.RENEWAL_COMING: Notice(
+        Text("“{circle}”将于 {on} 自动续费 {amount}", "{circle} renews on {on} for {amount}"),
+        Text(
+            "如不需要续费，请在此之前取消订阅，不会扣款。",
+            "If you don't want that, cancel before then and nothing is charged.",
+        ),
+        email=True,
+        required=True,
+    ),
+    Kind.RENEWAL_OVERDUE: Notice(
+        Text("“{circle}”的会员已于 {on} 到期", "Your membership of {circle} ended on {on}"),
+        Text("续费 {amount} 后即可继续阅读。", "Renew for {amount} to go on reading."),
+        email=True,
+        required=True,
+    ),
+    Kind.RENEWAL_FAILED: Notice(
+        Text("“{circle}”续费扣款失败：{amount}", "The renewal of {circle} for {amount} did not go through"),
+        Text(
+            "我们会在几天内重试；你也可以更换支付方式或手动付款。",
+            "It is tried again in the next days; you can also change the payment method, or pay by hand.",
+        ),
+        email=True,
+        required=True,
+    ),
+    Kind.PAYMENT_METHOD_FAILED: Notice(
+        Text("“{circle}”无法用现有支付方式续费 {amount}", "Your payment method can't renew {circle} for {amount}"),
+        Text("请更换支付方式或手动付款。", "Please change the payment method, or pay by hand."),
+        email=True,
+        required=True,
+    ),
+    Kind.GRACE_ENDING: Notice(
+        Text("“{circle}”的续费尚未成功，{on} 起将无法阅读", "{circle} has not been renewed: access ends on {on}"),
+        Text("请更换支付方式或手动付款。", "Please change the payment method, or pay by hand."),
+        email=True,
+        required=True,
+    ),
+    Kind.SUBSCRIPTION_ENDED: Notice(
+        Text("“{circle}”的订阅已结束", "Your subscription to {circle} has ended"),
+        Text("不会再扣款。想回来时可以重新续费。", "Nothing is charged any more; you can renew whenever you like."),
+        email=True,
+        required=True,
+    ),
     Kind.PAYMENT_SUCCEEDED: Notice(
         Text("已付款 {amount}", "Payment of {amount} received"),
         Text("你对“{circle}”的付款已成功。", "Your payment to {circle} went through."),
@@ -93,6 +147,42 @@ NOTICES: Mapping[Kind, Notice] = {
     Kind.REFUND_MADE: Notice(
         Text("已退款 {amount}", "{amount} refunded"),
         Text("“{circle}”的款项已原路退回。", "The money you paid to {circle} goes back the way it came."),
+        email=True,
+        required=True,
+    ),
+    Kind.GIFT_CLAIMED: Notice(
+        Text("{actor}领取了你的礼物", "{actor} claimed your gift"),
+        Text("“{circle}”的会员已送达。", "The membership of {circle} has found its owner."),
+        email=True,
+    ),
+    Kind.PRICE_RISES: Notice(
+        Text("“{circle}”的续费价格将调整为 {after}", "Renewing {circle} will cost {after}"),
+        Text(
+            "现为 {before}，自 {on} 起的新周期按新价格续费。请确认是否同意；不同意则会员在当期结束后终止，不会扣款。",
+            "It is {before} now; periods from {on} on cost the new price. Please agree to it: without your consent the"
+            " subscription ends with its term, and nothing is charged.",
+        ),
+        email=True,
+        required=True,
+    ),
+    Kind.PRICE_FALLS: Notice(
+        Text("“{circle}”的续费价格将降为 {after}", "Renewing {circle} will cost only {after}"),
+        Text(
+            "现为 {before}，自 {on} 起的新周期按新价格续费，无需操作。",
+            "It is {before} now; periods from {on} on cost the new price. There is nothing to do.",
+        ),
+        email=True,
+        required=True,
+    ),
+    Kind.PAYOUT_SENT: Notice(
+        Text("已提现 {amount}", "Your withdrawal of {amount} was sent"),
+        Text("“{circle}”的收入已打款。", "What {circle} earned is on its way to you."),
+        email=True,
+        required=True,
+    ),
+    Kind.PAYOUT_FAILED: Notice(
+        Text("提现 {amount} 未成功", "Your withdrawal of {amount} was not sent"),
+        Text("款项已退回“{circle}”的可提现余额。", "The money is available in {circle} again."),
         email=True,
         required=True,
     ),
@@ -200,5 +290,13 @@ NOTICES: Mapping[Kind, Notice] = {
     Kind.PEER_REVIEWS_MISSED: Notice(
         Text("“{title}”有 {count} 份作业缺少互评", "{count} works of '{title}' lack a peer review"),
         Text("它们已进入“{circle}”的待批改列表。", "They wait in the grading queue of {circle}."),
+    ),
+    Kind.WEEKLY_DIGEST: Notice(
+        Text("“{circle}”的一周", "Your week in {circle}"),
+        Text(
+            "这周有 {missed} 篇新内容你还没看，往期另有 {gems} 篇值得一读。",
+            "You have not opened {missed} posts of this week, nor {gems} of the archive that are worth it.",
+        ),
+        email=True,
     ),
 }

@@ -7,20 +7,23 @@ from typing import Any
 
 from circle.jobs import load_job
 from circle.kernel.clock import ManualClock
+from tests.access.archive import lift
 from tests.access.learning import learn
 from tests.access.maker import POST, Maker
 from tests.access.people import FREE, OPENED, TIER2, Cast
+from tests.access.sales import sell
 from tests.access.secrets import Secrets
 from tests.builders.archive import BuiltColumn, zip_of
 from tests.builders.circles import BuiltCircle
 from tests.builders.media import PDF
+from tests.builders.payouts import REFUND_WINDOW
 from tests.builders.people import Person
 from tests.builders.posts import BuiltPost
 from tests.client import World
 
 HELD_WORD = "加微信"
 # Targets that differ by what is sent about the ordinary thing.
-_SAME_THING = ("new_role", "with_refund", "free", "own_drafts", "the_trash")
+_SAME_THING = ("new_role", "with_refund", "free", "own_drafts", "the_trash", "whole_circle")
 _PAID = f"{POST} @tier2"
 
 
@@ -46,12 +49,16 @@ def fill(world: World, clock: ManualClock, cast: Cast, secrets: Secrets) -> Cont
     _ask(make)
     _moderate(make, members)
     _file(make, members, paid)
+    lift(make, members, paid)
     _invite(make)
     _pay(make)
+    sell(make)
+    _pay_out(make)
     _keep_accounts(make)
     learn(make)
     archives = _import(make)
     _write_elsewhere(make)
+    load_job("search.catch_up").run(world.units)
     webhook = _webhook(make)
     next_month = (clock.now() + timedelta(days=31)).isoformat()
     return Content(make.things, secrets, archives, webhook, _codes(make), next_month)
@@ -199,6 +206,17 @@ def _pay(make: Maker) -> None:
     }
 
 
+def _pay_out(make: Maker) -> None:
+    """What `tier1` paid is the owner's for good; a part of it is on its way out."""
+    circle, now = make.cast.open, make.clock.now()
+    make.clock.set(now + REFUND_WINDOW)
+    load_job("billing.release").run(make.world.units)
+    make.clock.set(now)
+    make.world.pay_out_to(circle, "ok")
+    note = make.secrets.of("GET /v1/circles/{circle_id}/payouts", "the note of a payout")
+    make.things[""]["payout_id"] = make.world.withdraw(circle, 500, note=note).ok(201)["id"]
+
+
 def _keep_accounts(make: Maker) -> None:
     """Each role's address is its own; `tier1` has a second session, token and address, and a face."""
     for role, person in make.cast.people.items():
@@ -235,6 +253,8 @@ def _import(make: Maker) -> dict[str, str]:
     )
     load_job("archive.run_imports").run(make.world.units)
     make.things[""]["import_id"] = asked["id"]
+    make.things[""]["export_id"] = make.world.ask_export(make.by("tier2"), make.cast.open)["id"]
+    load_job("exports.build").run(make.world.units)
     return archives
 
 

@@ -31,10 +31,26 @@ _MORE = (
     "/v1/circles/{circle_id}/posts?status=hidden",
     "/v1/circles/{circle_id}/changes?limit=100",
     "/v1/circles/{circle_id}/questions?status=answered",
+    "/v1/search?q=机密&sort=newest&limit=100",
+    "/v1/search?q=机密&circle_id={circle_id}&limit=100",
+    "/v1/search?q=机密&circle_id={circle_id}&digest=false&unread=false&limit=100",
+    "/v1/search?q=密&circle_id={circle_id}&limit=100",
     "/v1/me/notifications?limit=100",
     "/v1/me/circles?status=removed",
 )
 _PAGES = ("/", "/docs", "/docs/problems", "/v1/openapi.json", "/healthz", "/metrics", "/account")
+
+
+# Where it is asked, under this name, whether a post is unlocked.
+_UNLOCKING = (
+    "posts.cards",
+    "posts.policy",
+    "posts.discussion_queries",
+    "archive.search.statements",
+    "archive.shelf_queries",
+    "archive.resurfacing_queries",
+    "archive.reading_queries",
+)
 
 
 @dataclass(frozen=True)
@@ -129,8 +145,8 @@ def _set_logging(level: str) -> None:
 def leaky_posts() -> Iterator[None]:
     """The mutant: posts are unlocked for everybody."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("cards", "policy", "discussion_queries"):
-            patch.setattr(f"circle.posts.{module}.unlocked", lambda: literal(value=True, type_=Boolean()))
+        for module in _UNLOCKING:
+            patch.setattr(f"circle.{module}.unlocked", lambda: literal(value=True, type_=Boolean()))
         _compile_anew()
         yield
     _compile_anew()

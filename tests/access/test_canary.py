@@ -1,12 +1,16 @@
 """The canary: random words in paid and unseen things, looked for in everything that the system puts out."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from redis import Redis
 
 from circle.config import Settings
 from circle.jobs import load_job
+from circle.kernel.clock import ManualClock
+from circle.kernel.queue import SilentDoorbell
 from tests.access.crawl import browse, crawl, in_redis, kept_in, leaky_posts, logged
 from tests.access.requests import OPERATIONS, request_of
 from tests.access.rows import read_matrix
@@ -14,6 +18,7 @@ from tests.access.scene import Scene, leaks
 from tests.access.secrets import Secret
 from tests.builders.billing import idempotency_key
 from tests.builders.discussion import mention
+from tests.conftest import START, SwitchedConnections
 
 _MALFORMED: tuple[Any, ...] = ({}, {"nonsense": 1}, [])
 PAID = "GET /v1/posts/{post_id} @tier2"
@@ -24,6 +29,7 @@ HOMES = {
     "answer_revisions.body",
     "answers.body",
     "assignments.brief",
+    "bookmarks.own_note",
     "check_in_comments.body",
     "check_in_versions.body",
     "check_ins.body",
@@ -34,6 +40,7 @@ HOMES = {
     "invitations.note",
     "media.filename",
     "memberships.note",
+    "payouts.note",
     "post_revisions.body",
     "posts.attachments",
     "posts.body",
@@ -41,6 +48,9 @@ HOMES = {
     "reports.note",
     "review_revisions.body",
     "reviews.body",
+    "search_documents.text",
+    "search_documents.title",
+    "search_documents.words",
     "submissions.body",
 }
 
@@ -87,6 +97,12 @@ def test_a_leaky_filter_is_found_by_the_crawl(scene: Scene) -> None:
         "GET /v1/circles/{circle_id}/questions",
         "GET /v1/media/{media_id}",
         "/v1/circles/{circle_id}/posts?tag=写作",
+        "GET /v1/circles/{circle_id}/pins",
+        "GET /v1/circles/{circle_id}/start-here",
+        "GET /v1/circles/{circle_id}/gems",
+        "GET /v1/circles/{circle_id}/on-this-day",
+        "GET /v1/posts/{post_id}/related @preview",
+        "/v1/search?q=机密&circle_id={circle_id}&limit=100",
     }
     assert crawl(scene, "outsider", canaries(scene, "outsider")) == []
 
@@ -137,6 +153,36 @@ def _make_a_stir(scene: Scene) -> list[Secret]:
     question = scene.things("question_open")["post_id"]
     owner.post(f"/posts/{question}/answer", {"body": f"{answer} {named}"}, headers=idempotency_key()).ok(201)
     return secrets
+
+
+def test_the_weekly_digest_names_nothing_that_its_reader_may_not_open(
+    scene: Scene, shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell]
+) -> None:
+    """On the evening of the scene's Sunday; mail leaves once nobody's quiet hours keep it."""
+    units, clock = scene.app.extensions["circle"].units, shared[2]
+    paid = {str(scene.things(target)["post_id"]) for target in ("tier2", "year_ago")}
+    with scene.undone():
+        clock.set(START + timedelta(hours=8))
+        assert load_job("archive.send_weekly").run(units) > 0
+        clock.advance(timedelta(days=1))
+        load_job("outbox.relay").run(units)
+        told = scene.rows("SELECT user_id, data FROM notifications WHERE kind = 'weekly_digest'")
+        letters = scene.rows(
+            "SELECT letter.to, letter.subject || letter.body AS said FROM mailbox_messages AS letter"
+            " JOIN notifications AS notice ON letter.key LIKE '%' || notice.id || '%'"
+            " WHERE notice.kind = 'weekly_digest'"
+        )
+        clock.set(START)
+
+    unentitled = {person.id for role, person in scene.cast.people.items() if role in UNENTITLED}
+    told_of_paid = {row["user_id"] for row in told if paid & set(row["data"]["post_ids"])}
+    assert told_of_paid, "nobody was told of a paid post: this would find nothing"
+    assert told_of_paid & unentitled == set()
+    roles = {person.email: role for role, person in scene.cast.people.items()}
+    assert letters
+    for letter in letters:
+        unfit = canaries(scene, roles[letter["to"]])
+        assert [secret.what for secret in unfit if secret.marker in letter["said"]] == []
 
 
 @pytest.mark.parametrize("role", ["anonymous", "outsider", "free", "expired"])

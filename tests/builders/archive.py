@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from circle.archive.importing.sources import open_source
 from circle.archive.services import arranging, columns, import_requests
 from circle.archive.services.import_batches import Tally
-from circle.archive.services.importing import run_import
+from circle.archive.services.import_formats import do_import
+from circle.jobs import load_job
 from tests.builders.circles import BuiltCircle, caller_of
 from tests.builders.posts import BuiltPost, Posts
 
@@ -68,10 +68,13 @@ class Archives(Posts):
                 arranging.arrange_column(uow, caller, built.id, version=None, post_ids=[post.id for post in posts])
         return built
 
+    def rescore(self) -> int:
+        """Have the worker count values anew; return how many marks they had."""
+        return load_job("archive.rescore").run(self.units)
+
     def imported(self, circle: BuiltCircle, archive: Path, **options: Any) -> Tally:
         """What came of importing a folder or ZIP as the owner."""
-        with open_source(archive) as source:
-            with self.units.write() as uow:
-                found = import_requests.request_import(uow, caller_of(circle.owner), circle.id, **options)
-                running = import_requests.take_up(uow, found.id)
-            return run_import(self.units, running, source)
+        with self.units.write() as uow:
+            found = import_requests.request_import(uow, caller_of(circle.owner), circle.id, **options)
+            running = import_requests.take_up(uow, found.id)
+        return do_import(self.units, running, archive)

@@ -33,7 +33,9 @@ def racing(engines: Engines, settings: Settings, worker_id: str) -> Iterator[tup
     with worker_database(engines.database_url, f"{worker_id}_races") as url:
         clock = ManualClock(START)
         app = create_app(
-            replace(settings, database_url=url, web_threads=MOST_THREADS), clock=clock, doorbell=SilentDoorbell()
+            replace(settings, database_url=url, web_threads=MOST_THREADS, charge_threads=8),
+            clock=clock,
+            doorbell=SilentDoorbell(),
         )
         yield app, clock
         with app.app_context():

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from circle.checkins.services.rebuilding import wrong_figures
+from circle.checkins.services.rebuilding import rebuild_camps, wrong_figures
 from circle.jobs import load_job
 from circle.kernel.clock import ManualClock
 from circle.kernel.uow import Units
@@ -112,6 +112,24 @@ def test_many_members_check_in_at_once_and_nothing_is_lost(world: World, units: 
     assert [one["value"] for one in ranked] == [1] * CROWD
     [issued] = look(units, "SELECT count(*) FROM certificates WHERE camp_id = :id", id=camp.id)
     assert issued["count"] == CROWD
+    assert figures_follow_from_days(units)
+
+
+def test_a_rebuild_meanwhile_loses_no_check_in(world: World, units: Units, race: Race, clock: ManualClock) -> None:
+    camp = world.camp(days=5)
+    people = [world.camper(camp, f"{n}") for n in range(8)]
+    path = f"{camp.path}/check-ins"
+    for _ in range(3):
+        replies = race.run(
+            *(lambda person=person: person.api.post(path, {"body": "写"}).status for person in people),  # type: ignore[misc]
+            *(lambda: rebuild_camps(units, [camp.id]) for _ in range(2)),
+        )
+        assert replies == [*[201] * len(people), 0, 0], (
+            "a rebuild finds nothing to change, and holds nobody up for good"
+        )
+        clock.advance(DAY)
+
+    assert {world.part(camp, person)["total"] for person in people} == {3}
     assert figures_follow_from_days(units)
 
 

@@ -59,6 +59,19 @@ def test_the_same_text_from_many_taps_is_one_version(world: World, race: Race) -
     assert Counter(reply.status for reply in replies) == {201: 1, 409: CROWD - 1}
 
 
+def test_the_same_file_from_many_taps_is_one_version(world: World, race: Race) -> None:
+    circle = world.circle()
+    member = world.member(circle)
+    assignment = world.assignment(circle)
+    sent = {"body": "同一稿", "attachments": [str(world.media(member, purpose="submission"))]}
+
+    replies = race.many(CROWD, lambda _: member.api.post(f"{assignment.path}/submissions", sent))
+
+    assert Counter(reply.status for reply in replies) == {201: 1, 409: CROWD - 1}
+    [version] = world.my_work(assignment, member)["versions"]
+    assert len(version["attachments"]) == 1
+
+
 def test_assistants_claim_different_works(world: World, race: Race) -> None:
     circle = world.circle()
     assignment = world.assignment(circle)

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 
 from circle.app import create_app
 from circle.billing.invariants import violations
+from circle.checkins.entry_models import Certificate
 from circle.checks import DOCTOR, sweeps_run
 from circle.cli import circle as command
 from circle.config import Settings
@@ -112,8 +115,66 @@ def test_weeks_of_life_are_there(owner: Api, path: str) -> None:
     assert {question["amount"] is None for question in questions} == {True, False}
     assert any(post["digest"] for post in posts)
     assert any(post["reaction_counts"] for post in posts)
-    assert len(owner.get(f"{path}/columns").ok()["items"]) == 6
+    assert len(owner.get(f"{path}/columns").ok()["items"]) == 7
+    assert len(owner.get(f"{path}/pins").ok()["items"]) == 2
+    assert owner.get(f"{path}/start-here").ok()["chosen"]
+    assert any(one["keepers"] for one in owner.get(f"{path}/archive-report").ok()["most_read"])
     assert owner.get("/me/notifications").ok()["items"]
+
+
+def test_a_camp_of_21_days_is_in_its_twelfth_with_members_in_all_states(owner: Api, path: str) -> None:
+    camp, warm_up = owner.get(f"{path}/camps").ok()["items"]
+    first = date.fromisoformat(camp["starts_on"])
+    months = dict.fromkeys((camp["starts_on"][:7], camp["today"][:7]))
+    people = [
+        one for month in months for one in owner.get(f"/camps/{camp['id']}/class-calendar?month={month}").ok()["items"]
+    ]
+
+    assert (date.fromisoformat(camp["ends_on"]) - first).days == 20
+    assert (date.fromisoformat(camp["today"]) - first).days == 11
+    assert {day["state"] for one in people for day in one["days"]} == {
+        "done", "made_up", "leave", "missed", "open", "upcoming",
+    }  # fmt: skip
+    assert any(day["late"] for one in people for day in one["days"])
+    assert max(one["streak"] for one in people) == 12
+    assert owner.get(f"/camps/{camp['id']}/at-risk").ok()["items"]
+    assert owner.get(f"/camps/{camp['id']}/check-ins?pinned=true").ok()["items"][0]["note"]
+    assert warm_up["state"] == "over"
+
+
+def test_the_short_camp_gave_certificates(owner: Api, units: Units) -> None:
+    with units.read() as uow:
+        certificates = uow.session.scalars(select(Certificate)).all()
+
+    assert certificates
+    shown = owner.as_(None).get(f"/certificates/{certificates[0].code}").ok()
+    assert (shown["valid"], shown["camp"], shown["days"]) == (True, "三天热身营", 3)
+    assert shown["pdf_url"], "a worker has printed it"
+
+
+def test_an_assignment_has_works_in_all_states(owner: Api, path: str) -> None:
+    [assignment] = owner.get(f"{path}/assignments").ok()["items"]
+    works = owner.get(f"/assignments/{assignment['id']}/submissions").ok()["items"]
+    columns = {one["name"]: one for one in owner.get(f"{path}/columns").ok()["items"]}
+
+    assert {(one["state"], one["number"]) for one in works} == {
+        ("excellent", 1), ("passed", 2), ("redo", 1), ("submitted", 1),
+    }  # fmt: skip
+    assert owner.get(f"/assignments/{assignment['id']}/queue").ok()["counts"]["waiting"] == 1
+    assert owner.get(f"/assignments/{assignment['id']}/missing").ok()["items"]
+    assert owner.get(f"/assignments/{assignment['id']}/extensions").ok()["items"]
+    [shown] = owner.get(f"{path}/posts?column={columns['优秀作业']['id']}").ok()["items"]
+    assert shown["title"] == "写一个开头"
+
+
+def test_rebuilding_figures_finds_nothing_to_change(
+    environ: dict[str, str], filled: tuple[Path, Result], owner: Api, path: str
+) -> None:
+    camp_id = owner.get(f"{path}/camps").ok()["items"][0]["id"]
+
+    for arguments in (("camps", "rebuild"), ("camps", "rebuild", camp_id)):
+        done = CliRunner().invoke(command, arguments, env=environ, catch_exceptions=False)
+        assert (done.exit_code, done.output) == (0, "0 members' figures were not as their days say, and are now\n")
 
 
 def test_the_books_are_in_order(units: Units) -> None:

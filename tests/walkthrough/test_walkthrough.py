@@ -21,7 +21,7 @@ PAGE = ROOT / "docs" / "walkthrough.md"
 _ENGINES = ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY", "SECRET_KEY", "SITE_URL")
 _EXPECTED = "#> "
 _END_OF_BLOCK = "-- end of block --"
-_LONGEST_SECONDS = 60
+_LONGEST_SECONDS = 300
 
 
 def blocks() -> list[str]:

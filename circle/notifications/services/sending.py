@@ -1,9 +1,9 @@
 """`notify`: how every other room tells people something."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -58,13 +58,24 @@ def notify(
     need beside `circle`. Whoever switched the kind or the circle off is left out, mail waits for the end of the
     circle's and their own quiet hours, and an account that is gone is skipped. Tell nobody of what they did themselves.
     """
+    people = {to} if isinstance(to, UUID) else to
+    return notify_each(uow, ((one, data) for one in people), kind, key=key, circle_id=circle_id, subject=subject)
+
+
+def notify_each(
+    uow: UnitOfWork,
+    to: Iterable[tuple[UUID, Mapping[str, Any]]],
+    kind: Kind,
+    *,
+    key: str,
+    circle_id: UUID | None = None,
+    subject: tuple[str, UUID] | None = None,
+) -> int:
+    """Tell many people, each with data of their own, as `notify` does; nobody stands in `to` twice with other data."""
     notice = NOTICES[kind]
     circle = uow.session.execute(_CIRCLE, {"circle_id": circle_id}).one() if circle_id else None
-    values = {"circle": circle.name, **data} if circle else data
-    missing = notice.names - values.keys()
-    if missing:
-        raise TypeError(f"{kind} needs {', '.join(sorted(missing))}")
-    people = iter({to} if isinstance(to, UUID) else dict.fromkeys(to))
+    common = {"circle": circle.name} if circle else {}
+    people = iter(dict(to).items())
     rings_at = next_loud(uow.now, ZoneInfo(circle.timezone), circle.quiet_from, circle.quiet_to) if circle else uow.now
     row: Json = {
         "kind": kind.value,
@@ -72,22 +83,25 @@ def notify(
         "circle_id": circle_id,
         "subject_kind": subject[0] if subject else None,
         "subject_id": subject[1] if subject else None,
-        "data": values,
         "created_at": uow.now,
     }
     told = 0
-    while some := list(islice(people, _AT_ONCE)):
-        told += _notify_some(uow, some, notice, row, rings_at)
+    while some := dict(islice(people, _AT_ONCE)):
+        values = {one: {**common, **data} for one, data in some.items()}
+        told += _notify_some(uow, values, notice, row, rings_at)
     return told
 
 
-def _notify_some(uow: UnitOfWork, user_ids: list[UUID], notice: Notice, row: Json, rings_at: datetime) -> int:
-    recipients = _recipients(uow, user_ids, rings_at)
+def _notify_some(uow: UnitOfWork, values: Mapping[UUID, Json], notice: Notice, row: Json, rings_at: datetime) -> int:
+    missing = {name for data in values.values() for name in notice.names - data.keys()}
+    if missing:
+        raise TypeError(f"{row['kind']} needs {', '.join(sorted(missing))}")
+    recipients = _recipients(uow, values, rings_at)
     wishes = _wishes(uow, recipients.keys(), notice, row["kind"], row["circle_id"])
     mail_leaves = bool(uow.use(Settings).mail_url)
     mailed = {one.id for one in recipients.values() if mail_leaves and one.has_email and wishes[one.id].email}
     rows = [
-        {**row, "id": new_id(), "user_id": one, "in_app": wishes[one].in_app}
+        {**row, "id": new_id(), "user_id": one, "data": values[one], "in_app": wishes[one].in_app}
         for one in recipients
         if wishes[one].in_app or one in mailed
     ]
@@ -117,7 +131,7 @@ def _notify_some(uow: UnitOfWork, user_ids: list[UUID], notice: Notice, row: Jso
     return len(new)
 
 
-def _recipients(uow: UnitOfWork, user_ids: list[UUID], rings_at: datetime) -> dict[UUID, _Recipient]:
+def _recipients(uow: UnitOfWork, user_ids: Iterable[UUID], rings_at: datetime) -> dict[UUID, _Recipient]:
     """Return who has an account still, and when mail to them may leave: after the circle's and their quiet hours."""
     proven = exists().where(
         Identity.user_id == User.id, Identity.kind == IdentityKind.EMAIL, Identity.verified_at.is_not(None)
@@ -125,7 +139,7 @@ def _recipients(uow: UnitOfWork, user_ids: list[UUID], rings_at: datetime) -> di
     found = uow.session.execute(
         select(User.id, User.timezone, QuietHours.quiet_from, QuietHours.quiet_to, proven)
         .outerjoin(QuietHours, QuietHours.user_id == User.id)
-        .where(User.id.in_(user_ids), User.deleted_at.is_(None))
+        .where(User.id.in_(list(user_ids)), User.deleted_at.is_(None))
     )
     return {
         user_id: _Recipient(user_id, next_loud(rings_at, ZoneInfo(zone), starts, ends), has_email)
