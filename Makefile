@@ -6,7 +6,7 @@ BIN := .venv/bin
 LOCK = cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 # uv is several times faster; pip is there for where uv can't work, such as behind settings that only pip reads.
-INSTALL = $(BIN)/uv pip install --quiet --link-mode=copy --python $(BIN)/python
+INSTALL = $(BIN)/uv pip install --quiet --link-mode=copy --compile-bytecode --python $(BIN)/python
 INSTALL_SLOWLY = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # What the caller may set on the command line.
@@ -83,6 +83,7 @@ clean: ## Remove the environment, caches and test data; .data/up stays
 	@for install in "$(INSTALL)" "$(INSTALL_SLOWLY)"; do \
 		$$install --require-hashes -r requirements/base.txt -r requirements/embedded.txt && ok=1 && break; done; test "$$ok"
 	@$(INSTALL_SLOWLY) --no-deps --no-build-isolation --no-index -e .
+	@$(BIN)/python -m compileall -q -j 0 circle workers  # also where the shell forbids Python to keep bytecode
 	@touch $@
 
 .venv/installed-dev: .venv/installed requirements/dev.txt

@@ -40,6 +40,7 @@ HOMES = {
     "invitations.note",
     "media.filename",
     "memberships.note",
+    "coupons.note",
     "payouts.note",
     "post_revisions.body",
     "posts.attachments",

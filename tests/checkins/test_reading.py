@@ -137,7 +137,7 @@ def crowded(world: World, sql: Any) -> BuiltCamp:
             ids=crowd[:DILIGENT],
             first=FIRST_DAY,
         )
-    for table in ("users", "camp_members", "camp_standings", "check_in_days", "camp_days"):
+    for table in ("users", "memberships", "camps", "camp_members", "camp_standings", "check_in_days", "camp_days"):
         sql(f"ANALYZE {table}")
     return camps[0]
 
