@@ -25,7 +25,6 @@ from bench.installation import ROOT, TOKEN, circle_id, fill_circles, installatio
 from bench.load import Request, measure
 from bench.report import compare, heading
 
-ARCHIVE = Path("/work/shared/data/javaguide-docs.zip")
 CIRCLES = 10
 WANTED = 200  # characters of a post
 _SENTENCE = re.compile(r"[^。！？\n]{6,80}[。！？]")
@@ -41,7 +40,9 @@ def main() -> None:
     arguments.add_argument("--small", action="store_true")
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--seconds", type=float, default=4.0)
-    arguments.add_argument("--archive", type=Path, default=ARCHIVE)
+    arguments.add_argument(
+        "--archive", type=Path, required=True, help="a ZIP of Markdown, whose sentences are recombined"
+    )
     chosen = arguments.parse_args()
     each = 2_000 if chosen.small else 20_000
     with installation(f"search_{CIRCLES * each}") as (engine, environment):
