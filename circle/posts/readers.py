@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Boolean, DateTime, Integer, Uuid, any_, bindparam, func
+from sqlalchemy import BindParameter, Boolean, DateTime, FromClause, Integer, Uuid, any_, bindparam, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.visitors import ExternallyTraversible
@@ -44,10 +44,14 @@ READER: Any = (
 
 def for_each_reader(clause: T) -> T:
     """Return a statement or condition in which each row of READER takes the place of the one reader."""
+    return asked_of(clause, READER, _KINDS.keys() - {"circle_id"})
+
+
+def asked_of(clause: T, rows: FromClause, names: Collection[str]) -> T:
+    """Return a statement or condition whose parameters of these names are columns of `rows` instead."""
 
     def replace(element: Any, **_: Any) -> Any:
-        is_of_reader = isinstance(element, BindParameter) and element.key in _KINDS and element.key != "circle_id"
-        return READER.c[element.key] if is_of_reader else None
+        return rows.c[element.key] if isinstance(element, BindParameter) and element.key in names else None
 
     return cast("T", visitors.replacement_traverse(clause, {}, replace))
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    BindParameter,
     Boolean,
     ColumnElement,
     DateTime,
@@ -17,12 +16,12 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.sql.visitors import replacement_traverse
 
 from circle.archive.search.folding import circle_key
 from circle.memberships.models import Role
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import Standing
+from circle.posts.readers import asked_of
 
 _E = TypeVar("_E", bound=ColumnElement[Any])
 _NEVER_JOINED = datetime(1, 1, 1, tzinfo=UTC)
@@ -58,14 +57,7 @@ def readers() -> FromClause:
 
 def in_each(rule: _E, each: FromClause) -> _E:
     """Return an access rule that is asked of each circle's row instead of one standing's parameters."""
-
-    def of_row(element: Any, **_options: Any) -> Any:
-        if isinstance(element, BindParameter) and element.key in READER_COLUMNS:
-            return each.c[element.key]
-        return None
-
-    replaced: _E = replacement_traverse(rule, {}, of_row)
-    return replaced
+    return asked_of(rule, each, READER_COLUMNS)
 
 
 def reading_in(standings: Sequence[Standing]) -> dict[str, Any]:

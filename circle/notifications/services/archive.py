@@ -8,7 +8,7 @@ from uuid import UUID
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.policy import find_standing_of
 from circle.notifications.kinds import Kind
-from circle.notifications.services.sending import notify_each
+from circle.notifications.services.sending import Telling, notify_each
 from circle.posts.queries import cards
 
 # The archive counts up to so many, which stand for more.
@@ -46,13 +46,11 @@ class WeekMissed(Protocol):
 
 def on_week_missed(uow: UnitOfWork, week: WeekMissed) -> None:
     """Tell each member of what they missed themselves, once a week and circle."""
+    key, subject = f"weekly:{week.circle_id}:{week.week_of}", ("circle", week.circle_id)
     notify_each(
         uow,
-        ((one.user_id, _data(one)) for one in week.members),
         Kind.WEEKLY_DIGEST,
-        key=f"weekly:{week.circle_id}:{week.week_of}",
-        circle_id=week.circle_id,
-        subject=("circle", week.circle_id),
+        (Telling(one.user_id, key, week.circle_id, subject, _data(one)) for one in week.members),
     )
 
 

@@ -4,8 +4,7 @@ from circle.billing import events
 from circle.kernel.money import Money
 from circle.kernel.uow import UnitOfWork
 from circle.notifications.kinds import Kind
-from circle.notifications.services.broadcasting import Telling, notify_each
-from circle.notifications.services.sending import notify
+from circle.notifications.services.sending import Telling, notify, notify_each
 
 
 def on_renewals_announced(uow: UnitOfWork, happened: events.RenewalsAnnounced) -> None:
@@ -15,7 +14,7 @@ def on_renewals_announced(uow: UnitOfWork, happened: events.RenewalsAnnounced) -
         [
             Telling(
                 one.user_id,
-                one.circle_id,
+                circle_id=one.circle_id,
                 key=f"renewal:{one.circle_id}:{one.on}",
                 subject=("invoice", one.invoice_id),
                 data={"amount": str(Money(one.amount, one.currency)), "on": one.on.isoformat()},

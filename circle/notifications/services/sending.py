@@ -1,13 +1,14 @@
-"""`notify`: how every other room tells people something."""
+"""`notify` and `notify_each`: how every other room tells people something."""
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.accounts.models import Identity, IdentityKind, User
@@ -17,15 +18,12 @@ from circle.kernel import outbox
 from circle.kernel.db import Json
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
-from circle.notifications.kinds import NOTICES, Kind, Notice
+from circle.notifications.kinds import NOTICES, Kind
 from circle.notifications.models import Notification, NotificationSwitch, QuietHours
 from circle.notifications.quiet import next_loud
 
 EMAIL_TOPIC = "notifications.email"
 _AT_ONCE = 500
-_CIRCLE = select(Circle.name, Circle.timezone, Circle.quiet_from, Circle.quiet_to).where(
-    Circle.id == bindparam("circle_id")
-)
 
 
 class Wish(NamedTuple):
@@ -35,9 +33,30 @@ class Wish(NamedTuple):
     email: bool
 
 
-class _Recipient(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What one person is told; key, circle, subject and data as in `notify`."""
+
+    user_id: UUID
+    key: str
+    circle_id: UUID | None = None
+    subject: tuple[str, UUID] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Circle(NamedTuple):
     id: UUID
-    rings_at: datetime
+    name: str
+    timezone: str
+    quiet_from: time | None
+    quiet_to: time | None
+
+
+class _Person(NamedTuple):
+    id: UUID
+    timezone: str
+    quiet_from: time | None
+    quiet_to: time | None
     has_email: bool
 
 
@@ -59,61 +78,38 @@ def notify(
     circle's and their own quiet hours, and an account that is gone is skipped. Tell nobody of what they did themselves.
     """
     people = {to} if isinstance(to, UUID) else to
-    return notify_each(uow, ((one, data) for one in people), kind, key=key, circle_id=circle_id, subject=subject)
+    return notify_each(uow, kind, (Telling(one, key, circle_id, subject, data) for one in people))
 
 
-def notify_each(
-    uow: UnitOfWork,
-    to: Iterable[tuple[UUID, Mapping[str, Any]]],
-    kind: Kind,
-    *,
-    key: str,
-    circle_id: UUID | None = None,
-    subject: tuple[str, UUID] | None = None,
-) -> int:
-    """Tell many people, each with data of their own, as `notify` does; nobody stands in `to` twice with other data."""
-    notice = NOTICES[kind]
-    circle = uow.session.execute(_CIRCLE, {"circle_id": circle_id}).one() if circle_id else None
-    common = {"circle": circle.name} if circle else {}
-    people = iter(dict(to).items())
-    rings_at = next_loud(uow.now, ZoneInfo(circle.timezone), circle.quiet_from, circle.quiet_to) if circle else uow.now
-    row: Json = {
-        "kind": kind.value,
-        "key": key,
-        "circle_id": circle_id,
-        "subject_kind": subject[0] if subject else None,
-        "subject_id": subject[1] if subject else None,
-        "created_at": uow.now,
-    }
+def notify_each(uow: UnitOfWork, kind: Kind, tellings: Iterable[Telling]) -> int:
+    """Tell many people, of many circles, each what concerns them, as `notify` does: some statements for 500 of them."""
+    waiting = iter(tellings)
     told = 0
-    while some := dict(islice(people, _AT_ONCE)):
-        values = {one: {**common, **data} for one, data in some.items()}
-        told += _notify_some(uow, values, notice, row, rings_at)
+    while some := list(islice(waiting, _AT_ONCE)):
+        told += _notify_some(uow, kind, some)
     return told
 
 
-def _notify_some(uow: UnitOfWork, values: Mapping[UUID, Json], notice: Notice, row: Json, rings_at: datetime) -> int:
-    missing = {name for data in values.values() for name in notice.names - data.keys()}
-    if missing:
-        raise TypeError(f"{row['kind']} needs {', '.join(sorted(missing))}")
-    recipients = _recipients(uow, values, rings_at)
-    wishes = _wishes(uow, recipients.keys(), notice, row["kind"], row["circle_id"])
+def _notify_some(uow: UnitOfWork, kind: Kind, tellings: Sequence[Telling]) -> int:
+    circles = _circles(uow, {one.circle_id for one in tellings if one.circle_id})
+    people = _people(uow, {one.user_id for one in tellings})
+    wishes = _wishes(uow, kind, tellings)
     mail_leaves = bool(uow.use(Settings).mail_url)
-    mailed = {one.id for one in recipients.values() if mail_leaves and one.has_email and wishes[one.id].email}
-    rows = [
-        {**row, "id": new_id(), "user_id": one, "data": values[one], "in_app": wishes[one].in_app}
-        for one in recipients
-        if wishes[one].in_app or one in mailed
-    ]
+    rows, mails = [], {}
+    for one in tellings:
+        person, wish = people.get(one.user_id), wishes[one.user_id, one.circle_id]
+        mailed = mail_leaves and wish.email and person is not None and person.has_email
+        if person is None or not (wish.in_app or mailed):
+            continue
+        circle = circles[one.circle_id] if one.circle_id else None
+        row = _row(uow, kind, one, circle, in_app=wish.in_app)
+        rows.append(row)
+        if mailed:
+            mails[row["id"]] = (one.circle_id, _rings_at(uow.now, circle, person))
     if not rows:
         return 0
-    adding = (
-        insert(Notification)
-        .values(rows)
-        .on_conflict_do_nothing(index_elements=["user_id", "key"])
-        .returning(Notification.id, Notification.user_id)
-    )
-    new = uow.session.execute(adding).all()
+    adding = insert(Notification).on_conflict_do_nothing(index_elements=["user_id", "key"]).returning(Notification.id)
+    new = uow.session.scalars(adding, rows).all()
     outbox.put_many(
         uow,
         [
@@ -121,46 +117,76 @@ def _notify_some(uow: UnitOfWork, values: Mapping[UUID, Json], notice: Notice, r
                 key=f"notice:{notice_id}:email",
                 topic=EMAIL_TOPIC,
                 payload={"notification_id": str(notice_id)},
-                circle_id=row["circle_id"],
-                due_at=recipients[user_id].rings_at,
+                circle_id=mails[notice_id][0],
+                due_at=mails[notice_id][1],
             )
-            for notice_id, user_id in new
-            if user_id in mailed
+            for notice_id in new
+            if notice_id in mails
         ],
     )
     return len(new)
 
 
-def _recipients(uow: UnitOfWork, user_ids: Iterable[UUID], rings_at: datetime) -> dict[UUID, _Recipient]:
-    """Return who has an account still, and when mail to them may leave: after the circle's and their quiet hours."""
-    proven = exists().where(
-        Identity.user_id == User.id, Identity.kind == IdentityKind.EMAIL, Identity.verified_at.is_not(None)
-    )
-    found = uow.session.execute(
-        select(User.id, User.timezone, QuietHours.quiet_from, QuietHours.quiet_to, proven)
-        .outerjoin(QuietHours, QuietHours.user_id == User.id)
-        .where(User.id.in_(list(user_ids)), User.deleted_at.is_(None))
-    )
+def _row(uow: UnitOfWork, kind: Kind, one: Telling, circle: _Circle | None, *, in_app: bool) -> Json:
+    values = {**({"circle": circle.name} if circle else {}), **one.data}
+    missing = NOTICES[kind].names - values.keys()
+    if missing:
+        raise TypeError(f"{kind} needs {', '.join(sorted(missing))}")
     return {
-        user_id: _Recipient(user_id, next_loud(rings_at, ZoneInfo(zone), starts, ends), has_email)
-        for user_id, zone, starts, ends, has_email in found
+        "id": new_id(),
+        "user_id": one.user_id,
+        "circle_id": one.circle_id,
+        "kind": kind.value,
+        "key": one.key,
+        "subject_kind": one.subject[0] if one.subject else None,
+        "subject_id": one.subject[1] if one.subject else None,
+        "data": values,
+        "in_app": in_app,
+        "created_at": uow.now,
     }
 
 
-def _wishes(
-    uow: UnitOfWork, user_ids: Collection[UUID], notice: Notice, kind: str, circle_id: UUID | None
-) -> dict[UUID, Wish]:
-    """Return what each person wants: the switch that names most, else the kind's own habit."""
-    wishes = dict.fromkeys(user_ids, Wish(in_app=True, email=notice.email))
-    switches = uow.session.execute(
-        select(NotificationSwitch.user_id, NotificationSwitch.in_app, NotificationSwitch.email)
-        .where(
-            NotificationSwitch.user_id.in_(user_ids),
-            NotificationSwitch.kind.is_(None) | (NotificationSwitch.kind == kind),
-            NotificationSwitch.circle_id.is_(None) | (NotificationSwitch.circle_id == circle_id),
-        )
-        .order_by(NotificationSwitch.circle_id.is_not(None), NotificationSwitch.kind.is_not(None))
+def _circles(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, _Circle]:
+    if not ids:
+        return {}
+    found = select(Circle.id, Circle.name, Circle.timezone, Circle.quiet_from, Circle.quiet_to).where(
+        Circle.id.in_(ids)
     )
-    for user_id, in_app, email in switches:
-        wishes[user_id] = Wish(in_app=in_app or notice.required, email=email)
+    return {row.id: _Circle(*row) for row in uow.session.execute(found)}
+
+
+def _people(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, _Person]:
+    proven = exists().where(
+        Identity.user_id == User.id, Identity.kind == IdentityKind.EMAIL, Identity.verified_at.is_not(None)
+    )
+    found = (
+        select(User.id, User.timezone, QuietHours.quiet_from, QuietHours.quiet_to, proven.label("has_email"))
+        .outerjoin(QuietHours, QuietHours.user_id == User.id)
+        .where(User.id.in_(ids), User.deleted_at.is_(None))
+    )
+    return {row.id: _Person(*row) for row in uow.session.execute(found)}
+
+
+def _rings_at(now: datetime, circle: _Circle | None, person: _Person) -> datetime:
+    """Return when mail may leave: after the circle's and the person's quiet hours."""
+    at = next_loud(now, ZoneInfo(circle.timezone), circle.quiet_from, circle.quiet_to) if circle else now
+    return next_loud(at, ZoneInfo(person.timezone), person.quiet_from, person.quiet_to)
+
+
+def _wishes(uow: UnitOfWork, kind: Kind, tellings: Sequence[Telling]) -> dict[tuple[UUID, UUID | None], Wish]:
+    """Return what each wants in each circle: the switch that names most, else the kind's own habit."""
+    notice = NOTICES[kind]
+    wishes = {(one.user_id, one.circle_id): Wish(in_app=True, email=notice.email) for one in tellings}
+    switch = NotificationSwitch
+    switches = uow.session.execute(
+        select(switch.user_id, switch.circle_id, switch.in_app, switch.email)
+        .where(
+            switch.user_id.in_({one.user_id for one in tellings}),
+            or_(switch.kind.is_(None), switch.kind == kind),
+        )
+        .order_by(switch.circle_id.is_not(None), switch.kind.is_not(None))
+    ).all()
+    for user_id, circle_id, in_app, email in switches:
+        for pair in [one for one in wishes if one[0] == user_id and circle_id in {None, one[1]}]:
+            wishes[pair] = Wish(in_app=in_app or notice.required, email=email)
     return wishes
