@@ -31,10 +31,10 @@ def demo(data: Path, archive: Path | None, members: int) -> None:
     from circle.demo.filling import EMAIL, fill, find
     from circle.embedded.datafolder import DataFolder
     from circle.kernel.shared_clock import SharedClock
+    from circle.web.connections import PooledConnections
 
-    with installation(_settings(data)) as units:
-        # As the installation sees it, also where test mode has moved its time.
-        units.clock = SharedClock(units.connections)
+    # Time as the installation sees it, also where test mode has moved it; the payment provider's, too.
+    with installation(_settings(data), clock=SharedClock(PooledConnections())) as units:
         there = find(units)
         if there is not None:
             click.echo(f"The example is there already: {there.members} members, {there.posts} posts.")

@@ -11,6 +11,7 @@ from circle import __version__
 from circle.config import SettingError, Settings
 
 if TYPE_CHECKING:
+    from circle.kernel.clock import Clock
     from circle.kernel.uow import Units
 
 ROOT = Path(__file__).parents[2]
@@ -36,13 +37,13 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def installation(settings: Settings) -> Iterator["Units"]:
-    """Wire the application for one command, and close its connections afterwards."""
+def installation(settings: Settings, *, clock: "Clock | None" = None) -> Iterator["Units"]:
+    """Wire the application for one command, by a clock where one is given, and close its connections afterwards."""
     from circle.app import create_app
     from circle.web.connections import close_connections
     from circle.web.system import system
 
-    with create_app(settings).app_context():
+    with create_app(settings, clock=clock).app_context():
         try:
             yield system().units
         finally:
