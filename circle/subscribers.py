@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from circle.accounts.events import AvatarChosen, UserDeleted
+from circle.accounts.events import AvatarChosen, UserDeleted, UserSuspended
 from circle.accounts.services import codes
 from circle.accounts.services import housekeeping as accounts
 from circle.archive import column_queries as archived_columns
@@ -74,6 +74,7 @@ HANDLERS: Handlers = {
         bookmarking.forget_person,
         homework_drafts.forget_person,
     ),
+    UserSuspended: (departures.on_user_suspended,),
     MediaReady: (attachments.on_media_settled, search.on_media_ready),
     MediaRejected: (attachments.on_media_settled,),
     CircleTransferred: (subscriptions.on_circle_transferred, payouts.on_circle_transferred),

@@ -17,6 +17,11 @@ class UserDeleted:
 
 
 @dataclass(frozen=True, slots=True)
+class UserSuspended:
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class AvatarChosen:
     """A person shows another picture of themselves, or none; the media room may refuse it."""
 

@@ -1,10 +1,16 @@
-"""Looking after an installation: `circle doctor`, `circle user operator`."""
+"""Looking after an installation: `circle doctor`, `circle user operator|suspend|restore`."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from circle.cli.root import circle, installation, read_settings
+
+if TYPE_CHECKING:
+    from circle.accounts.models import User
+    from circle.kernel.uow import UnitOfWork
 
 
 @circle.command()
@@ -42,12 +48,36 @@ def user() -> None:
 def operator(email: str, *, revoke: bool) -> None:
     """Make the person with this e-mail address an operator of the installation."""
     from circle.accounts.services.operators import set_operator
+
+    name = _decide(lambda uow: set_operator(uow, email=email, is_operator=not revoke))
+    click.echo(f"{name} is {'no longer ' if revoke else ''}an operator")
+
+
+@user.command()
+@click.argument("email")
+def suspend(email: str) -> None:
+    """Shut the person with this e-mail address out at once; nothing renews, what they wrote stays."""
+    from circle.accounts.services.operators import suspend_user
+
+    click.echo(f"{_decide(lambda uow: suspend_user(uow, email=email))} is suspended")
+
+
+@user.command()
+@click.argument("email")
+def restore(email: str) -> None:
+    """Let a suspended person log in again."""
+    from circle.accounts.services.operators import restore_user
+
+    click.echo(f"{_decide(lambda uow: restore_user(uow, email=email))} may log in")
+
+
+def _decide(use_case: "Callable[[UnitOfWork], User]") -> str:
+    """Carry out what an operator decides about a person; return their name."""
     from circle.kernel.errors import CircleError
 
     with installation(read_settings()) as units:
         try:
             with units.write() as uow:
-                name = set_operator(uow, email=email, is_operator=not revoke).display_name
+                return use_case(uow).display_name
         except CircleError as refusal:
             raise click.ClickException(refusal.say("en")) from None
-    click.echo(f"{name} is {'no longer ' if revoke else ''}an operator")

@@ -44,7 +44,7 @@ def deliver_code(units: Units, message: Message) -> None:
 
 
 def deliver_email(units: Units, message: Message) -> None:
-    """Send a notice by e-mail in its reader's language; nothing if notice, account or address are gone."""
+    """Send a notice by e-mail in its reader's language; nothing if notice, account or address are gone by now."""
     letter = _compose(units, message)
     if letter is not None:
         units.use(Mailer).send(units, letter)
@@ -67,6 +67,7 @@ def _compose(units: Units, message: Message) -> Letter | None:
                 Notification.id == UUID(message.payload["notification_id"]),
                 Identity.kind == IdentityKind.EMAIL,
                 Identity.verified_at.is_not(None),
+                User.suspended_at.is_(None),
             )
             .order_by(Identity.created_at)
             .limit(1)

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
-
-from circle.accounts.services.operators import set_operator
+from circle.accounts.services.operators import set_operator, suspend_user
 from circle.kernel.clock import ManualClock
 from circle.kernel.ids import new_id
 from circle.memberships.models import Membership, Role, Status
@@ -61,7 +59,7 @@ class Cast:
         return self.open, self.hidden, self.closed
 
 
-def gather(world: World, clock: ManualClock, secrets: Secrets, connection: Connection) -> Cast:
+def gather(world: World, clock: ManualClock, secrets: Secrets) -> Cast:
     """Open the circles 60 days ago and let everybody in, or not, today."""
     now = clock.now()
     clock.set(now - OPENED)
@@ -81,7 +79,7 @@ def gather(world: World, clock: ManualClock, secrets: Secrets, connection: Conne
     cast = Cast(people, {}, opened, hidden, closed, other)
     for circle in cast.circles:
         _enrol(world, circle, people, now)
-    _make_special(world, people, connection)
+    _make_special(world, people)
     cast.tokens.update({name: person.token for name, person in people.items()})
     cast.tokens.update(_tokens(owner))
     return cast
@@ -123,12 +121,10 @@ def _apply(world: World, circle: BuiltCircle, person: Person) -> None:
         )
 
 
-def _make_special(world: World, people: dict[str, Person], connection: Connection) -> None:
+def _make_special(world: World, people: dict[str, Person]) -> None:
     with world.units.write() as uow:
         set_operator(uow, email=people["operator"].email, is_operator=True)
-    connection.execute(
-        text("UPDATE users SET suspended_at = created_at WHERE id = :id"), {"id": people["suspended"].id}
-    )
+        suspend_user(uow, email=people["suspended"].email)
     people["deleted"].api.request("DELETE", "/me", json={}).ok()
 
 

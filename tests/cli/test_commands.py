@@ -125,6 +125,12 @@ def test_an_operator_is_appointed_and_dismissed(run: Run, environ: dict[str, str
         assert run("user", "operator", person.email, "--revoke").output == "林晓 is no longer an operator\n"
 
 
+def test_a_person_is_suspended_and_restored(run: Run, environ: dict[str, str]) -> None:
+    with _committed_person(environ) as person:
+        assert run("user", "suspend", person.email).output == "林晓 is suspended\n"
+        assert run("user", "restore", person.email).output == "林晓 may log in\n"
+
+
 def test_an_unknown_operator_is_refused(run: Run) -> None:
     result = run("user", "operator", "nobody@example.org")
 

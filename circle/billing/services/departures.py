@@ -2,12 +2,12 @@
 
 from sqlalchemy import or_, select, update
 
-from circle.accounts.events import UserDeleted
+from circle.accounts.events import UserDeleted, UserSuspended
 from circle.billing.models import Invoice, PaymentMethod, Subscription
 from circle.billing.services.checkouts import void_unpaid
 from circle.billing.services.locks import lock, lock_invoice
 from circle.billing.services.refunds import request_refund
-from circle.billing.services.subscriptions import cancel_for_membership
+from circle.billing.services.subscriptions import HAS_A_TERM, cancel_for_membership, stop_renewing
 from circle.billing.states import EARNING, LIVE, InvoiceStatus
 from circle.kernel.caller import Caller
 from circle.kernel.uow import UnitOfWork
@@ -35,6 +35,13 @@ def on_member_removed(uow: UnitOfWork, event: MemberRemoved) -> None:
     for invoice_id in uow.session.scalars(running.order_by(Invoice.id)).all():
         remover = Caller(user_id=event.removed_by)
         request_refund(uow, invoice_id=invoice_id, amount=None, reason="removed", actor=remover)
+
+
+def on_user_suspended(uow: UnitOfWork, event: UserSuspended) -> None:
+    """Nobody is charged for a term that they can't use; what is paid runs to its end."""
+    renewing = select(Subscription).where(Subscription.user_id == event.user_id, Subscription.status.in_(HAS_A_TERM))
+    for subscription in uow.session.scalars(renewing.order_by(Subscription.membership_id)).all():
+        stop_renewing(uow, subscription)
 
 
 def on_user_deleted(uow: UnitOfWork, event: UserDeleted) -> None:

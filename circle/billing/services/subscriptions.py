@@ -18,14 +18,18 @@ from circle.memberships.events import CircleTransferred
 from circle.memberships.models import Membership
 
 _S = SubscriptionStatus
-_HAS_A_TERM = (_S.TRIALING, _S.ACTIVE, _S.PAST_DUE, _S.PAUSED)
+HAS_A_TERM = (_S.TRIALING, _S.ACTIVE, _S.PAST_DUE, _S.PAUSED)
 
 
 def cancel_subscription(uow: UnitOfWork, caller: Caller, subscription_id: UUID) -> Subscription:
     """Stop renewing: what is paid stays until its end, nothing more is charged. Errors: WrongState (it has ended)."""
-    subscription = policy.require_own_subscription(uow, caller, subscription_id)
+    return stop_renewing(uow, policy.require_own_subscription(uow, caller, subscription_id))
+
+
+def stop_renewing(uow: UnitOfWork, subscription: Subscription) -> Subscription:
+    """As above, whoever decided it; the membership is locked. Errors: WrongState."""
     _void_open_invoices(uow, subscription)
-    subscription = lock(uow, Subscription, subscription_id)
+    subscription = lock(uow, Subscription, subscription.id)
     if subscription.status == _S.CANCELED:
         return subscription
     _require_live(subscription)
@@ -127,7 +131,7 @@ def end_if_over(uow: UnitOfWork, membership_id: UUID) -> None:
     """Close a membership's subscription whose term is over, so that another may begin. Errors: PaymentUnderWay."""
     over = select(Subscription.id).where(
         Subscription.membership_id == membership_id,
-        Subscription.status.in_(_HAS_A_TERM),
+        Subscription.status.in_(HAS_A_TERM),
         Subscription.current_period_end <= uow.now,
     )
     for subscription_id in uow.session.scalars(over).all():

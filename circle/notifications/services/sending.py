@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.accounts.models import Identity, IdentityKind, User
@@ -156,8 +156,12 @@ def _circles(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, _Circle]:
 
 
 def _people(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, _Person]:
-    proven = exists().where(
-        Identity.user_id == User.id, Identity.kind == IdentityKind.EMAIL, Identity.verified_at.is_not(None)
+    proven = and_(
+        # What is told to somebody suspended waits in their inbox.
+        User.suspended_at.is_(None),
+        exists().where(
+            Identity.user_id == User.id, Identity.kind == IdentityKind.EMAIL, Identity.verified_at.is_not(None)
+        ),
     )
     found = (
         select(User.id, User.timezone, QuietHours.quiet_from, QuietHours.quiet_to, proven.label("has_email"))
