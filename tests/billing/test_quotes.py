@@ -91,6 +91,21 @@ def test_a_coupon_counts_in_what_was_paid_and_what_it_costs(world: World, clock:
     assert (quote["cost"]["amount"], quote["credit"]["amount"], quote["renewal_amount"]["amount"]) == (4950, 950, 4950)
 
 
+def test_a_renewal_is_quoted_as_it_will_be_charged(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    member = world.subscriber(circle, circle.tier(2))
+    terms = {"renewal": {"advance_percent": 80, "grace_percent": 90, "later_percent": 100}}
+    cheaper = world.price(circle, circle.tier(1), 1000, **terms)
+
+    quote = world.quote(member, cheaper).ok(201)
+    world.change(member, quote).ok(200)
+    world.live_for(clock, days=32)
+    world.log_in(member)
+
+    assert quote["renewal_amount"]["amount"] == 800
+    assert [(one["amount"]["amount"], one["status"]) for one in world.renewals(member)] == [(800, "paid")]
+
+
 def test_what_was_given_back_is_no_credit(world: World) -> None:
     circle = world.circle()
     member = world.paying_member(circle)

@@ -16,8 +16,9 @@ from circle.billing.models import Invoice, Subscription
 from circle.billing.offer_errors import ChangeNotPossible
 from circle.billing.offer_models import Discount, Gift, Quote
 from circle.billing.policy import require_own_subscription
-from circle.billing.services.coupons import amount_for, discount_of
+from circle.billing.services.coupons import discount_of
 from circle.billing.services.joining import require_offer
+from circle.billing.services.pricing import renewal_amount as price_of_renewal
 from circle.billing.states import EARNING, SubscriptionStatus
 from circle.circles.models import Interval, Price, Tier
 from circle.circles.terms import term_end
@@ -91,7 +92,10 @@ def reckon(uow: UnitOfWork, subscription: Subscription, price: Price, at: dateti
     """
     present = uow.session.get_one(Price, subscription.price_id)
     ends_at = _require_changeable(subscription, present, price, at)
-    renewal_amount = amount_for(uow, subscription, price, subscription.period_no + 1)
+    # Paid before the term ends, as every automatic charge is; what is paid later has a percentage of its own.
+    renewal_amount = price_of_renewal(
+        uow, subscription, price, subscription.period_no + 1, percent=price.advance_percent
+    )
     if _rank(uow, price) <= _rank(uow, present):
         return Figures(
             at_once=False,
