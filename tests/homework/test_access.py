@@ -247,6 +247,27 @@ def test_work_of_a_tier_is_shown_to_that_tier(world: World) -> None:
     assert "付费内容" not in feed.bytes.decode()
 
 
+def test_a_showcase_stands_behind_the_posts_that_have_no_section(world: World) -> None:
+    circle = world.circle()
+    author, first, last = world.member(circle), world.post(circle, title="甲"), world.post(circle, title="乙")
+    column = world.column(circle, [first, last])
+    sections = [{"name": "第一周", "post_ids": [str(last.id)]}]
+    arranged = {"post_ids": [str(first.id)], "sections": sections}
+    circle.owner.api.put(f"{column.path}/items", arranged).ok()
+    work = world.hand_in(world.assignment(circle, title="作业"), author)
+    world.review(work, circle.owner, "excellent")
+    author.api.put(f"/assignments/{work['assignment_id']}/mine/consent").ok(204)
+
+    circle.owner.api.post(f"/submissions/{work['id']}/showcase", {"column_id": str(column.id)}).ok(200)
+
+    items = circle.owner.api.get(column.path).ok()["items"]
+    assert [(one["section_id"] is None, one["post"]["title"]) for one in items] == [
+        (True, "甲"),
+        (True, "作业"),
+        (False, "乙"),
+    ]
+
+
 def test_a_consent_can_be_taken_back(world: World) -> None:
     circle = world.circle()
     author = world.member(circle)

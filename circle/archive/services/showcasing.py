@@ -2,11 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
-
 from circle.archive.policy import require_filed_column
-from circle.archive.services.columns import note_column
+from circle.archive.services.appending import append_to_column
 from circle.homework.events import WorkShowcased
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
@@ -15,7 +12,6 @@ from circle.kernel.uow import UnitOfWork
 from circle.media.models import MediaKind
 from circle.media.queries import media_cards
 from circle.memberships.policy import find_standing_of
-from circle.posts.filing import ColumnItem
 from circle.posts.models import AccessLevel, Kind, Post
 from circle.posts.services import publishing
 from circle.posts.services.composing import compose
@@ -46,8 +42,4 @@ def _file(uow: UnitOfWork, caller: Caller, post: Post, column_id: UUID) -> None:
     column, _standing = require_filed_column(uow, caller, column_id)
     if column.circle_id != post.circle_id:
         raise Invalid.field("column_id", "unknown_column", "没有这个专栏。", "There is no such column here.")
-    last = select(func.coalesce(func.max(ColumnItem.position), -1)).where(ColumnItem.column_id == column_id)
-    position = uow.session.scalars(last).one() + 1
-    filed = {"column_id": column_id, "post_id": post.id, "position": position, "created_at": uow.now}
-    uow.session.execute(insert(ColumnItem).values(filed))
-    note_column(uow, caller, "column.file_showcase", column, "updated")
+    append_to_column(uow, caller, column, [post.id], section_id=None)
