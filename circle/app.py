@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import flask_smorest
 from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from circle import __version__, checks, models, subscribers
+from circle import checks, models, subscribers
 from circle.accounts import policy as accounts_policy
 from circle.accounts.pages import account_blueprint
 from circle.accounts.personal import PersonalData
@@ -52,13 +51,13 @@ from circle.posts.routes import ROUTES as POSTS
 from circle.posts.services.changes import SyncedKinds
 from circle.testmode import routes as testmode
 from circle.web.connections import PooledConnections, configure_database
-from circle.web.documents import PROBLEM_SCHEMA
 from circle.web.health import health_blueprint
 from circle.web.http import surround_requests
 from circle.web.limits import TEST_MODE_FACTOR, Limiter
 from circle.web.log import configure_logging
 from circle.web.login import configure_login
 from circle.web.metrics import metrics_blueprint
+from circle.web.openapi import openapi_blueprint
 from circle.web.pages import pages_blueprint
 from circle.web.routes import Routes
 from circle.web.system import System
@@ -135,17 +134,14 @@ def create_app(
     app.register_blueprint(feeds_blueprint())
     if has_mailbox(settings):
         app.register_blueprint(mailbox_blueprint())
-    _register_routes(app, (*ROUTES, testmode) if settings.test_mode else ROUTES)
+    rooms = (*ROUTES, testmode) if settings.test_mode else ROUTES
+    for room in rooms:
+        app.register_blueprint(room.blueprint)
+    app.register_blueprint(openapi_blueprint(rooms))
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies)  # type: ignore[method-assign]
     surround_requests(app)
     return app
-
-
-class Documented(flask_smorest.Api):  # type: ignore[misc]
-    """Every refusal of an operation is listed by name, so there is no catch-all answer."""
-
-    DEFAULT_ERROR_RESPONSE_NAME = None
 
 
 def _adapters(settings: Settings, redis: "Redis") -> dict[type, Any]:
@@ -175,21 +171,6 @@ def _limiter(settings: Settings) -> Limiter:
 def _note_seen(units: Units, caller: Caller) -> None:
     with units.write() as uow:
         note_seen(uow, caller)
-
-
-def _register_routes(app: Flask, rooms: tuple[Routes, ...]) -> None:
-    app.config.update(
-        API_TITLE="Circle",
-        API_VERSION=__version__,
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/v1",
-        OPENAPI_JSON_PATH="openapi.json",
-    )
-    api = Documented(app)
-    api.spec.components.schema("Problem", PROBLEM_SCHEMA)
-    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for room in rooms:
-        api.register_blueprint(room.blueprint)
 
 
 __all__ = ["ROUTES", "create_app", "models"]

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: what a route's decorator says, in the words of the specification."""
+"""What a route's decorator says, in the words of OpenAPI 3.1."""
 
 import inspect
 import re
@@ -15,31 +15,6 @@ from circle.web.examples import example_of
 if TYPE_CHECKING:
     from circle.web.routes import Operation
 
-PROBLEM_SCHEMA = {
-    "type": "object",
-    "required": ["type", "title", "status", "code", "detail", "request_id"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "request_id": {"type": "string"},
-        "data": {"type": "object"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "message"],
-                "properties": {
-                    "field": {"type": "string"},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-    },
-}
 _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-import flask_smorest
 import orjson
-from flask import Response, g, request
+from flask import Blueprint, Response, g, request
 
 from circle.kernel.caller import Caller
 from circle.kernel.errors import CircleError, Forbidden, Malformed, Unauthenticated, UnsupportedMedia
@@ -20,7 +19,6 @@ from circle.kernel.idempotency import MAX_KEY, IdempotencyKey, Replay, Steps
 from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork
 from circle.web.answers import Answer, dumps, json_response, show_allowance, text_response, version_from_if_match
-from circle.web.documents import describe
 from circle.web.fields import Schema
 from circle.web.limits import Limit
 from circle.web.system import Gate, System, system
@@ -82,8 +80,11 @@ class Routes:
     """The routes of one feature, under `/v1`."""
 
     def __init__(self, name: str, description: str, *, gate: Gate | None = None) -> None:
-        self.blueprint = flask_smorest.Blueprint(name, name, url_prefix="/v1", description=description)
+        self.name = name
+        self.description = description
+        self.blueprint = Blueprint(name, name, url_prefix="/v1")
         self.operations: list[Operation] = []
+        self.views: dict[str, View] = {}
         self._gate = gate
 
     def get(self, path: str, **options: Any) -> Callable[[View], View]:
@@ -105,9 +106,8 @@ class Routes:
         def decorate(view: View) -> View:
             operation = Operation(name=view.__name__, method=method, path=path, **{"gate": self._gate, **options})
             self.operations.append(operation)
-            run = _serve(operation, view)
-            documented = self.blueprint.doc(**describe(operation, view))(run)
-            self.blueprint.route(path, methods=[method], endpoint=view.__name__)(documented)
+            self.views[operation.name] = view
+            self.blueprint.add_url_rule(path, operation.name, _serve(operation, view), methods=[method])
             return view
 
         return decorate
