@@ -143,11 +143,11 @@ _COLUMNS = Query(
         .join(Column, Column.id == ColumnItem.column_id)
         .outerjoin(ColumnTier, ColumnTier.id == Column.access_tier_id)
         .where(_among(ColumnItem.post_id), Column.archived_at.is_(None), opened())
-        .order_by(Column.position, Column.id)
+        .order_by(ColumnItem.post_id, Column.position, Column.id)
     )
 )
 
 
 def columns_of(uow: UnitOfWork, standing: Standing, post_ids: Collection[UUID]) -> Sequence[Json]:
-    """Return in which columns, of those that the reader may look into, posts stand: post_id and name."""
+    """Return in which columns, of those that the reader may look into, posts stand: post_id and name, by post."""
     return uow.rows(_COLUMNS, ids=list(post_ids), **column_reading(standing))

@@ -5,7 +5,10 @@ the search index hear of it as of any other. Importing the same again brings it 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
@@ -15,7 +18,7 @@ from circle.archive.importing.document import ANSWER
 from circle.archive.importing.survey import note
 from circle.archive.models import STATUS, Import, ImportedFile, ImportFormat, ImportStatus
 from circle.archive.policy import require_import
-from circle.archive.services.import_requests import LEASE, MAX_REPORT, RUN_JOB
+from circle.archive.services.import_requests import LEASE, MAX_REPORT, RUN_JOB, LeaseLost
 from circle.archive.services.import_talk import derived_id
 from circle.kernel import audit, changes
 from circle.kernel.caller import Caller
@@ -33,10 +36,12 @@ BATCH = 100
 _FIRST_ID = UUID(int=0)
 
 
-class _Taken(NamedTuple):
-    """An undoing that was taken up, outside any transaction."""
+@dataclass(slots=True)
+class _Taken:
+    """An undoing that was taken up, outside any transaction. `lease` is the proof that it is still this worker's."""
 
     id: UUID
+    lease: datetime
     counts: dict[str, int]
     report: list[Json]
 
@@ -70,12 +75,14 @@ def undo_due_import(units: Units) -> int:
         taken = _take_up(uow)
     if taken is None:
         return 0
-    after: UUID | None = _FIRST_ID
-    while after is not None:
+    # Whoever has taken it over ends it.
+    with suppress(LeaseLost):
+        after: UUID | None = _FIRST_ID
+        while after is not None:
+            with units.write() as uow:
+                after = _take_out(uow, taken, after)
         with units.write() as uow:
-            after = _take_out(uow, taken, after)
-    with units.write() as uow:
-        _finish(uow, taken)
+            _finish(uow, taken)
     return 1
 
 
@@ -90,23 +97,35 @@ def _take_up(uow: UnitOfWork) -> _Taken | None:
     found = uow.session.scalar(due)
     if found is None:
         return None
-    found.leased_until = uow.now + LEASE
+    lease = found.leased_until = uow.now + LEASE
     # A killed run counted what it took out; what it kept is judged again.
     counts = {name: number for name, number in found.counts.items() if name != "kept"}
     report = [one for one in found.report if one["code"] != "changed_since"]
-    return _Taken(found.id, counts, report)
+    return _Taken(found.id, lease, counts, report)
+
+
+def _hold(uow: UnitOfWork, taken: _Taken, **values: Any) -> None:
+    """Write to the row, which nobody else does from here to the commit. Errors: LeaseLost."""
+    # Two batches within one tick of the clock: the proof must change nevertheless.
+    lease = max(uow.now + LEASE, taken.lease + timedelta(microseconds=1))
+    mine = (Import.id == taken.id, Import.status == ImportStatus.UNDOING, Import.leased_until == taken.lease)
+    held = update(Import).where(*mine).values(leased_until=lease, **values).returning(Import.id)
+    if uow.session.scalar(held.execution_options(synchronize_session=False)) is None:
+        raise LeaseLost
+    taken.lease = lease
 
 
 def _take_out(uow: UnitOfWork, taken: _Taken, after: UUID) -> UUID | None:
     """Take out a batch of posts; return the last one looked at, None at the end."""
+    _hold(uow, taken)
+    ids = _lock_some(uow, taken, after)
+    # A statement of its own: what was said and edited while this one waited for the locks counts.
     rows = uow.session.execute(
         select(Post, ImportedFile.import_key, Answer, _touched(taken.id).label("touched"))
         .join(ImportedFile, ImportedFile.post_id == Post.id)
         .outerjoin(Answer, Answer.post_id == Post.id)
-        .where(Post.import_id == taken.id, Post.purged_at.is_(None), Post.id > after)
+        .where(Post.id.in_(ids))
         .order_by(Post.id)
-        .limit(BATCH)
-        .with_for_update(of=Post)
     ).all()
     kept = [row for row in rows if row.touched or _is_answered_here(row.Post.id, row.Answer)]
     kept_ids = {row.Post.id for row in kept}
@@ -115,13 +134,16 @@ def _take_out(uow: UnitOfWork, taken: _Taken, after: UUID) -> UUID | None:
     _count(taken.counts, "removed", len(going))
     _count(taken.counts, "kept", len(kept))
     taken.report.extend(note(row.import_key, "changed_since") for row in kept)
-    uow.session.execute(
-        update(Import)
-        .where(Import.id == taken.id)
-        .values(counts=taken.counts, report=taken.report[:MAX_REPORT], leased_until=uow.now + LEASE)
-        .execution_options(synchronize_session=False)
-    )
-    return rows[-1].Post.id if len(rows) == BATCH else None
+    _hold(uow, taken, counts=taken.counts, report=taken.report[:MAX_REPORT])
+    return ids[-1] if len(ids) == BATCH else None
+
+
+def _lock_some(uow: UnitOfWork, taken: _Taken, after: UUID) -> Sequence[UUID]:
+    """Have the next posts and their answers to oneself until the commit: nobody edits them, or says more about them."""
+    mine = select(Post.id).where(Post.import_id == taken.id, Post.purged_at.is_(None), Post.id > after)
+    ids = uow.session.scalars(mine.order_by(Post.id).limit(BATCH).with_for_update()).all()
+    uow.session.execute(select(Answer.id).where(Answer.post_id.in_(ids)).order_by(Answer.id).with_for_update())
+    return ids
 
 
 def _count(counts: dict[str, int], name: str, number: int) -> None:
@@ -179,6 +201,7 @@ def _empty(uow: UnitOfWork, posts: Sequence[Post]) -> None:
 
 def _finish(uow: UnitOfWork, taken: _Taken) -> None:
     """Take out columns and tags that the import made and that hold nothing now, and end it."""
+    _hold(uow, taken)
     found = uow.session.get_one(Import, taken.id, with_for_update=True, populate_existing=True)
     began, ended = found.started_at or found.created_at, found.finished_at or uow.now
     empty = (

@@ -1,7 +1,7 @@
 """Comments: two levels below a post. Counts are kept by the statement that shows or takes away, never by a query."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -191,6 +191,9 @@ def _move(uow: UnitOfWork, comment: Comment, target: CommentStatus) -> None:
 def _appear(uow: UnitOfWork, comment: Comment, *, first: bool = True) -> None:
     """Count a comment that members see from now on; the first time, tell those it is for."""
     post = _count(uow, comment, +1)
+    if post.purged_at is not None:
+        # Taken out for good while this one waited for its row.
+        raise NotFound
     _record(uow, comment, "created")
     if not first:
         uow.emit(CommentChanged(comment.circle_id, comment.post_id, comment.id))
@@ -202,7 +205,7 @@ def _appear(uow: UnitOfWork, comment: Comment, *, first: bool = True) -> None:
     _tell_mentioned(uow, comment, anonymous=anonymous)
 
 
-def _count(uow: UnitOfWork, comment: Comment, by: int) -> Row[UUID, bool]:
+def _count(uow: UnitOfWork, comment: Comment, by: int) -> Row[UUID, bool, datetime | None]:
     """Add to the counts of parent and post, in this order and without touching their versions."""
     if comment.parent_id is not None:
         uow.session.execute(
@@ -216,7 +219,7 @@ def _count(uow: UnitOfWork, comment: Comment, by: int) -> Row[UUID, bool]:
         update(Post)
         .where(Post.id == comment.post_id)
         .values(comment_count=Post.comment_count + by)
-        .returning(Post.author_id, Post.anonymous)
+        .returning(Post.author_id, Post.anonymous, Post.purged_at)
         .execution_options(synchronize_session=False)
     ).one()
 

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
-from circle.kernel.errors import Invalid
+from circle.kernel.errors import Invalid, NotFound
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.policy import require_member, require_open_circle
 from circle.posts.discussion_errors import TooManyReactions
@@ -70,9 +70,14 @@ def _require_emoji(text: str) -> str:
 
 
 def _lock(uow: UnitOfWork, caller: Caller, post_id: UUID) -> tuple[dict[str, int], list[str]]:
-    """Lock the post's row; return its counts and the caller's own reactions, as they are behind the lock."""
-    locked = select(Post.reaction_counts).where(Post.id == post_id).with_for_update(key_share=True)
-    counts = uow.session.scalars(locked).one()
+    """Lock the post's row; return its counts and the caller's own reactions, as they are behind the lock.
+
+    Errors: NotFound, where it was taken out for good meanwhile.
+    """
+    here = select(Post.reaction_counts).where(Post.id == post_id, Post.purged_at.is_(None))
+    counts = uow.session.scalar(here.with_for_update(key_share=True))
+    if counts is None:
+        raise NotFound
     own = (
         select(Reaction.emoji)
         .where(Reaction.post_id == post_id, Reaction.user_id == caller.user_id)
