@@ -27,7 +27,8 @@ _PEEK_SECONDS = 5.0
 # What fails faster than this is tried once more: a kept connection that was closed, a gateway that restarts.
 _QUICK_FAILURE_SECONDS = 1.0
 _CHUNK = 256 * 1024
-_PART = 16 * 1024 * 1024
+# Held in memory while it is sent; S3 takes ten thousand of them, so that a file may have 78 GiB.
+_PART = 8 * 1024 * 1024
 _MOST_KEYS = 1000  # of one DeleteObjects call
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NotFound", "404"})
 

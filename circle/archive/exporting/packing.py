@@ -177,7 +177,7 @@ class Reader(io.RawIOBase):
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._rest = b""
+        self._waiting = bytearray()
         self._sum = hashlib.sha256()
         self.size = 0
 
@@ -190,15 +190,17 @@ class Reader(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Return exactly so many bytes, fewer only at the end: parts of an upload have a least size."""
-        parts, length = [self._rest], len(self._rest)
-        while size < 0 or length < size:
+        waiting = self._waiting
+        while size < 0 or len(waiting) < size:
             chunk = next(self._chunks, None)
             if chunk is None:
                 break
-            parts.append(chunk)
-            length += len(chunk)
-        whole = b"".join(parts)
-        taken, self._rest = (whole, b"") if size < 0 else (whole[:size], whole[size:])
+            waiting += chunk
+        # One buffer and one copy of it: parts are the largest thing that an export holds.
+        length = len(waiting) if size < 0 else size
+        with memoryview(waiting) as view:
+            taken = bytes(view[:length])
+        del waiting[:length]
         self._sum.update(taken)
         self.size += len(taken)
         return taken

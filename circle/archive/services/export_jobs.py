@@ -4,6 +4,7 @@ Killed in the middle, it is begun anew under another key; what the killed attemp
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import IO, NamedTuple, cast
 from uuid import UUID
@@ -23,7 +24,9 @@ from circle.media.errors import StorageUnavailable
 from circle.media.storage import Storage
 
 _ZIP, _EPUB = ("zip", "application/zip"), (Book.ending, Book.content_type)
+# A storage that is away is no fault of the export: with its last attempt it has had three quarters of an hour.
 _STORAGE_RETRY = timedelta(seconds=30)
+_STORAGE_PATIENCE = 4
 
 Build = Callable[[Units, Wanted, Beat], Iterator[bytes]]
 _BUILDERS: dict[ExportScope, Build] = {ExportScope.MINE: member_export, ExportScope.CIRCLE: circle_export}
@@ -68,8 +71,12 @@ def _build(units: Units, export: Export, wanted: Wanted) -> None:
             _write(units, export, wanted)
         except StorageUnavailable:
             with units.write() as uow:
-                requests.try_again_soon(uow, export.id, export.attempts, after=_STORAGE_RETRY)
+                wait = _STORAGE_RETRY * _STORAGE_PATIENCE ** (export.attempts - 1)
+                requests.try_again_soon(uow, export.id, export.attempts, after=wait)
         except ExportLeaseLost:
+            # Nobody was told of this attempt's file, and its key is no other's.
+            with suppress(StorageUnavailable):
+                units.use(Storage).delete_many([export.object_key()])
             return
         except CircleError as refusal:
             reason = refusal.reason or refusal.text
