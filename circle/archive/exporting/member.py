@@ -220,7 +220,7 @@ def _post_piece(
             "status": None if card["status"] == "published" else card["status"],
             "tags": list(card["tags"]),
             "column": next((one["name"] for one in columns.get(entry.id, ())), None),
-            "digest": card["digest"] is not None or None,
+            "digest": card["digest"] or None,
             "excerpt": card["excerpt"],
             "id": str(entry.id),
         },

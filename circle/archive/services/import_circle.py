@@ -7,6 +7,7 @@ stays a record. Every row must keep the database's constraints: one that breaks 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,7 @@ from circle.checkins.entry_models import Certificate
 from circle.circles.models import Circle, CircleCounter
 from circle.homework.models import Assignment
 from circle.kernel.changes import Change
+from circle.kernel.ids import code_from
 from circle.kernel.uow import UnitOfWork, Units
 from circle.media.models import Media
 from circle.media.services.settling import PROCESS
@@ -175,10 +177,19 @@ def _as_it_comes_in(uow: UnitOfWork, work: _Work, kept: Kept, line: Line) -> Lin
         # What was paid for it was paid elsewhere: nobody here could give it back.
         return line._replace(values={**values, "due_at": None})
     if kept.model is Certificate:
-        return line._replace(values={**values, "due_at": uow.now})
+        return line._replace(values={**values, "code": _free_code(uow, values), "due_at": uow.now})
     if kept.model is Media:
         uow.ring(PROCESS)
     return line
+
+
+def _free_code(uow: UnitOfWork, values: dict[str, Any]) -> Any:
+    """Return a certificate's code, or another where one of this installation has it."""
+    code, own_id = values.get("code"), values.get("id")
+    taken = select(Certificate.id).where(Certificate.code == code, Certificate.id != own_id)
+    if code is None or own_id is None or uow.session.scalar(taken) is None:
+        return code
+    return code_from(sha256(code.encode() + own_id.bytes).digest(), len(code))
 
 
 def _set_up(uow: UnitOfWork, work: _Work, kept: Kept, line: Line) -> None:
@@ -228,7 +239,8 @@ def _insert_one_by_one(uow: UnitOfWork, work: _Work, kept: Kept, lines: Sequence
 
 def _insert_once(uow: UnitOfWork, kept: Kept, lines: Sequence[Line]) -> list[Line]:
     key = list(kept.table.primary_key)
-    inserting = upsert(kept.table).on_conflict_do_nothing().returning(*key)
+    # On the key alone: a row that another constraint keeps out is told, and not taken for one that is here already.
+    inserting = upsert(kept.table).on_conflict_do_nothing(index_elements=key).returning(*key)
     with uow.session.begin_nested():
         new = {tuple(row) for row in uow.session.execute(inserting, [line.values for line in lines])}
     return [line for line in lines if tuple(line.values.get(column.name) for column in key) in new]
