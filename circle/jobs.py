@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Protocol, cast
 
 import structlog
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -75,6 +75,7 @@ class JobLog:
         """Yield the counts for Prometheus; nothing while Redis is away."""
         runs = CounterMetricFamily("circle_jobs", "Jobs by name and result.", labels=["job", "result"])
         rows = CounterMetricFamily("circle_job_rows", "Rows that jobs worked on.", labels=["job"])
+        ended = GaugeMetricFamily("circle_job_ended_seconds", "Unix time of a job's last end.", labels=["job"])
         try:
             counts = cast("dict[bytes, bytes]", self._redis.hgetall(_KEY))
         except RedisError:
@@ -85,4 +86,6 @@ class JobLog:
                 runs.add_metric([job, what], float(value))
             elif what == "rows":
                 rows.add_metric([job], float(value))
-        yield from (runs, rows)
+            else:
+                ended.add_metric([job], float(value))
+        yield from (runs, rows, ended)

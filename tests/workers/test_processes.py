@@ -31,6 +31,7 @@ def test_a_ring_reaches_a_worker_and_is_counted(installation: Installation) -> N
     page = installation.app.test_client().get("/metrics").text
     assert 'circle_jobs_total{job="outbox.relay",result="ok"}' in page
     assert 'circle_job_rows_total{job="outbox.relay"} 1.0' in page
+    assert 'circle_job_ended_seconds{job="outbox.relay"}' in page
 
 
 def test_many_rings_wait_as_one(installation: Installation) -> None:
