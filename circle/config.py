@@ -13,9 +13,20 @@ SANDBOX_FAULTS = ("lost_request", "lost_answer", "server_error")
 SANDBOX_WEBHOOKS = ("drop", "double", "shuffle", "delay")
 _MOST_PERCENT = 100
 _LONGEST_DELAY_SECONDS = 3600
-# A month has 28 days at least, and the notice of one period belongs into the one before.
-_MOST_NOTICE_DAYS = 27
-_MOST_CHARGE_THREADS = 50
+_RANGES = {
+    "web_workers": (1, 512),
+    "web_threads": (1, 512),
+    "drain_seconds": (0, 300),
+    "trusted_proxies": (0, 10),
+    "statement_timeout_ms": (100, 3_600_000),
+    "sandbox_latency_ms": (0, 60_000),
+    # A month has 28 days at least, and the notice of one period belongs into the one before.
+    "notice_days": (1, 27),
+    "usual_charges": (1, 1_000_000_000),
+    "charge_threads": (1, 50),
+    "refund_window_hours": (0, 24 * 366),
+    "platform_fee_bps": (0, 10_000),
+}
 _TRUE = frozenset({"1", "on", "true", "yes"})
 _FALSE = frozenset({"0", "off", "false", "no", ""})
 
@@ -42,11 +53,17 @@ class Settings:
     s3_bucket: str = _setting("Bucket of this installation.", "circle")
     s3_region: str = _setting("Region that requests are signed for.", "us-east-1")
     secret_key: str = _setting("Seals stored answers, codes and signed links; 32 characters at least.", "", secret=True)
+    secret_key_before: str = _setting(
+        "The last SECRET_KEY, for a day after it was changed: what it sealed is still read.", "", secret=True
+    )
     site_url: str = _setting("Address that people and providers reach this installation at.", "http://127.0.0.1:8000")
     host: str = _setting("Address that the web process listens on.", "127.0.0.1")
     port: int = _setting("Port that the web process listens on.", 8000)
     web_workers: int = _setting("Web processes; one per core.", 2)
     web_threads: int = _setting("Threads of a web process: how many may wait for the database at once.", 4)
+    drain_seconds: int = _setting(
+        "How long a web process that is told to end says so on /healthz, and still serves, before it stops.", 0
+    )
     trusted_proxies: int = _setting("Proxies in front whose X-Forwarded-For is believed.", 0)
     test_mode: bool = _setting(
         "A clock that can be set and a drain of due work; refuses live provider keys.", default=False
@@ -134,22 +151,18 @@ class Settings:
         for name in ("s3_endpoint", "site_url", "wechat_base_url"):
             if not getattr(self, name).startswith(("http://", "https://")):
                 raise SettingError(f"{name.upper()} must begin with http:// or https://")
-        if len(self.secret_key) < _MIN_SECRET:
-            raise SettingError(f"SECRET_KEY must have at least {_MIN_SECRET} characters")
-        if self.refund_window_hours < 0:
-            raise SettingError("REFUND_WINDOW_HOURS must not be negative")
-        if not 0 <= self.platform_fee_bps <= 10_000:  # noqa: PLR2004 - all of it, in basis points
-            raise SettingError("PLATFORM_FEE_BPS must be between 0 and 10000")
+        for name, (least, most) in _RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise SettingError(f"{name.upper()} must be between {least} and {most}")
+        self._check_secrets()
         self._check_channels()
         self._check_test_mode()
-        self._check_renewals()
         self._check_providers()
 
-    def _check_renewals(self) -> None:
-        if not 1 <= self.notice_days <= _MOST_NOTICE_DAYS:
-            raise SettingError(f"NOTICE_DAYS must be between 1 and {_MOST_NOTICE_DAYS}")
-        if not 1 <= self.charge_threads <= _MOST_CHARGE_THREADS:
-            raise SettingError(f"CHARGE_THREADS must be between 1 and {_MOST_CHARGE_THREADS}")
+    def _check_secrets(self) -> None:
+        for name, key in (("SECRET_KEY", self.secret_key), ("SECRET_KEY_BEFORE", self.secret_key_before)):
+            if key and len(key) < _MIN_SECRET:
+                raise SettingError(f"{name} must have at least {_MIN_SECRET} characters")
 
     def _check_channels(self) -> None:
         if self.mail_url not in {"", "mailbox:"} and not self.mail_url.startswith(("smtp://", "smtps://")):
@@ -169,8 +182,6 @@ class Settings:
             self._check_stripe()
         elif self.stripe_secret_key:
             raise SettingError("PAYMENT_PROVIDERS does not name stripe, and STRIPE_SECRET_KEY is set")
-        if self.sandbox_latency_ms < 0:
-            raise SettingError("SANDBOX_LATENCY_MS must not be negative")
         figures("SANDBOX_FAULTS", self.sandbox_faults, SANDBOX_FAULTS)
         figures("SANDBOX_WEBHOOKS", self.sandbox_webhooks, SANDBOX_WEBHOOKS)
         if (self.sandbox_faults or self.sandbox_webhooks) and not self.test_mode:
@@ -198,6 +209,11 @@ class Settings:
         """Who takes payments, by name."""
         named = tuple(name.strip() for name in self.payment_providers.split(",") if name.strip())
         return named or (("stripe",) if self.stripe_secret_key else ("sandbox",))
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """What seals now, and what sealed before it was changed."""
+        return (self.secret_key, self.secret_key_before) if self.secret_key_before else (self.secret_key,)
 
     @property
     def secure(self) -> bool:

@@ -7,10 +7,11 @@ so they are sealed with a key derived from the client's own key, of which only a
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import LargeBinary, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,6 +31,14 @@ class KeyReused(CircleError):
     status = 422
     code = "idempotency_key_reused"
     text = Text("这个 Idempotency-Key 已用于另一个请求。", "This Idempotency-Key was used for another request.")
+
+
+class AnswerLost(Conflict):
+    code = "idempotency_answer_lost"
+    text = Text(
+        "这个请求此前已经完成，但当时的回答已无法读取。",
+        "This request was answered before, and its answer can't be read any more.",
+    )
 
 
 class StillRunning(Conflict):
@@ -57,17 +66,16 @@ class Replay:
 
 
 class IdempotencyKey:
-    """One client key in one scope, bound to the bytes of its request."""
+    """One client key in one scope, bound to the bytes of its request; sealed by the first secret, read by any."""
 
-    def __init__(self, *, scope: str, key: str, request: bytes, secret: str) -> None:
+    def __init__(self, *, scope: str, key: str, request: bytes, secrets: Sequence[str]) -> None:
         material = f"{scope}\0{key}".encode()
         self.hash = hashlib.sha256(material).digest()
         self.fingerprint = hashlib.sha256(request).digest()
-        sealing = hashlib.blake2b(material, key=secret.encode()[:64], digest_size=32).digest()
-        self._fernet = Fernet(base64.urlsafe_b64encode(sealing))
+        self._fernet = MultiFernet([_sealing(material, secret) for secret in secrets])
 
     def begin(self, uow: UnitOfWork) -> Replay | None:
-        """Take the key, or return the earlier answer. Errors: StillRunning, KeyReused."""
+        """Take the key, or return the earlier answer. Errors: StillRunning, KeyReused, AnswerLost."""
         lock = int.from_bytes(self.hash[:8], "big", signed=True)
         if not uow.session.scalar(select(func.pg_try_advisory_xact_lock(lock))):
             raise StillRunning
@@ -84,7 +92,10 @@ class IdempotencyKey:
             if earlier.created_at > uow.now - STEPS_LEASE:
                 raise StillRunning
             return None
-        return Replay(earlier.status, self._fernet.decrypt(earlier.answer))
+        try:
+            return Replay(earlier.status, self._fernet.decrypt(earlier.answer))
+        except InvalidToken:  # sealed with a secret that was changed, and not named as the one before
+            raise AnswerLost from None
 
     def finish(self, uow: UnitOfWork, status: int, body: bytes) -> None:
         """Keep the answer in the transaction that earned it."""
@@ -97,6 +108,11 @@ class IdempotencyKey:
                 created_at=uow.now,
             )
         )
+
+
+def _sealing(material: bytes, secret: str) -> Fernet:
+    key = hashlib.blake2b(material, key=secret.encode()[:64], digest_size=32).digest()
+    return Fernet(base64.urlsafe_b64encode(key))
 
 
 class Steps:

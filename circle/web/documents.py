@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from circle.kernel import errors as e
 from circle.kernel.cursor import BadCursor
-from circle.kernel.idempotency import KeyReused, StillRunning
+from circle.kernel.idempotency import AnswerLost, KeyReused, StillRunning
 from circle.web.answers import JSON, PROBLEM
 from circle.web.examples import example_of
 
@@ -86,7 +86,7 @@ def _implied_errors(operation: "Operation") -> Iterator[type[e.CircleError]]:
     if operation.query is not None:
         yield from (BadCursor, e.Invalid)
     if operation.method == "POST":
-        yield from (e.Malformed, StillRunning, KeyReused)
+        yield from (e.Malformed, StillRunning, KeyReused, AnswerLost)
     if not operation.reads:
         yield e.Conflict
     if operation.versioned:

@@ -23,8 +23,14 @@ class FormGuard:
 
     @property
     def proof(self) -> str:
-        key = system().settings.secret_key.encode()
-        return hmac.new(key, f"{self._secret}\0{self._form}".encode(), sha256).hexdigest()
+        return self._prove(system().settings.secret_key)
+
+    def accepts(self, given: str) -> bool:
+        proofs = (self._prove(key) for key in system().settings.secret_keys)
+        return any(hmac.compare_digest(proof.encode(), given.encode()) for proof in proofs)
+
+    def _prove(self, key: str) -> str:
+        return hmac.new(key.encode(), f"{self._secret}\0{self._form}".encode(), sha256).hexdigest()
 
     def protect(self, response: Response) -> Response:
         secure = system().settings.secure
@@ -34,6 +40,5 @@ class FormGuard:
 
 def require_our_form(form: str) -> None:
     """Refuse (403) a form that was not shown to this browser."""
-    given = request.form.get("csrf", "").encode()
-    if _COOKIE not in request.cookies or not hmac.compare_digest(FormGuard(form).proof.encode(), given):
+    if _COOKIE not in request.cookies or not FormGuard(form).accepts(request.form.get("csrf", "")):
         abort(403)

@@ -258,7 +258,7 @@ def _idempotency_key(at: System, operation: Operation, caller: Caller | None) ->
     if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= MAX_KEY:
         raise BadIdempotencyKey
     scope = f"{caller and caller.user_id} {operation.method} {request.path}"
-    return IdempotencyKey(scope=scope, key=key, request=request.get_data(), secret=at.settings.secret_key)
+    return IdempotencyKey(scope=scope, key=key, request=request.get_data(), secrets=at.settings.secret_keys)
 
 
 def _read_json() -> Any:

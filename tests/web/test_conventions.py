@@ -1,5 +1,6 @@
 """What holds for every answer: problems, languages, ids, entity tags, idempotency, limits."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from circle.kernel.errors import TooManyRequests
 from circle.kernel.queue import SilentDoorbell
 from circle.web.limits import Limit, Limiter
 from tests.client import Api, World
+from tests.conftest import SECRET
 
 NEW = {"email": "lin@example.org", "password": "a good password", "display_name": "林晓"}
 
@@ -157,6 +159,25 @@ def test_a_repeated_key_replays_the_first_answer(world: World, sql: Any) -> None
     assert len(person.api.get("/me/tokens").json["items"]) == 1
     stored = sql("SELECT answer FROM idempotency_keys")[0]["answer"]
     assert first.json["token"].encode() not in bytes(stored)
+
+
+@pytest.mark.parametrize(("before", "status"), [(SECRET, 201), ("", 409)])
+def test_answers_survive_a_change_of_the_secret_that_names_the_one_before(
+    world: World, app: Flask, monkeypatch: pytest.MonkeyPatch, before: str, status: int
+) -> None:
+    person = world.person()
+    key = {"Idempotency-Key": "one-tap-0001"}
+    body = {"name": "script", "scopes": ["read"]}
+    first = person.api.post("/me/tokens", body, headers=key)
+    running = app.extensions["circle"]
+    changed = replace(running.settings, secret_key="n" * 40, secret_key_before=before)
+    monkeypatch.setitem(app.extensions, "circle", replace(running, settings=changed))
+
+    again = person.api.post("/me/tokens", body, headers=key)
+
+    assert again.status == status
+    assert again.bytes == first.bytes if before else again.code == "idempotency_answer_lost"
+    assert len(person.api.get("/me/tokens").json["items"]) == 1
 
 
 def test_a_key_belongs_to_one_request(world: World) -> None:
