@@ -47,6 +47,7 @@ check: .venv/installed-dev ## Format, lint, types, layers, API document, migrati
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/circle openapi --check
+	@$(BIN)/circle settings --check
 	@$(BIN)/circle db check
 	@$(BIN)/circle db sql >.venv/migrations.sql && $(BIN)/squawk .venv/migrations.sql
 	@echo "check: all is well"

@@ -3,11 +3,12 @@
 import gc
 import importlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
@@ -40,7 +41,7 @@ def web() -> None:
         from granian.constants import Interfaces
         from granian.log import LogLevels
 
-        Granian(
+        server = Granian(
             "wsgi:app",
             address=settings.host,
             port=settings.port,
@@ -51,7 +52,22 @@ def web() -> None:
             log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
             respawn_failed_workers=True,
             workers_kill_timeout=_WEB_GRACE_SECONDS,
-        ).serve(target_loader=load_app, wrap_loader=False)
+        )
+        if settings.drain_seconds:
+            server.on_startup(lambda: _drain_first(server.signal_handler_interrupt, settings.drain_seconds))
+        server.serve(target_loader=load_app, wrap_loader=False)
+
+
+def _drain_first(end: Callable[[], None], seconds: int) -> None:
+    """On SIGTERM, say so on /healthz and end that much later, when proxies have turned elsewhere."""
+    from circle.web.health import DRAINING
+
+    def begin(_number: int, _frame: object) -> None:
+        if not DRAINING:
+            DRAINING.begin()
+            Timer(seconds, end).start()
+
+    signal.signal(signal.SIGTERM, begin)
 
 
 def load_app() -> "Flask":

@@ -1,5 +1,6 @@
-"""`/healthz`: the process lives. `/readyz`: what it needs answers, each part asked at once and for a short time."""
+"""`/healthz`: the process lives and stays. `/readyz`: what it needs answers, each part asked at once and shortly."""
 
+import mmap
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -13,6 +14,22 @@ from circle.web.system import system
 
 PATIENCE_SECONDS = 2.0
 _NO_ANSWER = f"no answer in {PATIENCE_SECONDS:g} s"
+
+
+class Draining:
+    """Whether the web processes were told to end: set in their parent, seen by all that are forked from it."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 1)
+
+    def begin(self) -> None:
+        self._shared[0] = 1
+
+    def __bool__(self) -> bool:
+        return self._shared[0] == 1
+
+
+DRAINING = Draining()
 
 
 class Readiness:
@@ -53,7 +70,9 @@ def health_blueprint(checks: Sequence[Check]) -> Blueprint:
 
     @blueprint.get("/healthz")
     def healthz() -> Response:
-        return Response(dumps({"status": "ok"}), mimetype=JSON)
+        # A proxy that asks here sends nothing more to a process that is about to end.
+        status, code = ("draining", 503) if DRAINING else ("ok", 200)
+        return Response(dumps({"status": status}), code, mimetype=JSON)
 
     @blueprint.get("/readyz")
     def readyz() -> Response:

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from circle.app import create_app
 from circle.cli import circle
 from circle.cli.documents import document
-from circle.config import Settings
+from circle.config import SettingError, Settings
 from circle.embedded import Engines
 from circle.embedded.datafolder import random_free_port
 from circle.web.connections import close_connections
@@ -138,14 +138,15 @@ def test_an_unknown_operator_is_refused(run: Run) -> None:
     assert result.output == "Error: There is no account for this address yet.\n"
 
 
-def test_the_web_process_serves_and_stops(environ: dict[str, str], tmp_path: Path) -> None:
+def test_the_web_process_serves_drains_and_stops(environ: dict[str, str], tmp_path: Path) -> None:
     port = random_free_port("127.0.0.1")
     log = tmp_path / "web.log"
+    settings = {"PORT": str(port), "WEB_WORKERS": "2", "DRAIN_SECONDS": "2"}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", "from circle.cli import main; main()", "web"],
             cwd=tmp_path,
-            env={**os.environ, **environ, "PYTHONPATH": str(ROOT), "PORT": str(port), "WEB_WORKERS": "2"},
+            env={**os.environ, **environ, "PYTHONPATH": str(ROOT), **settings},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -161,11 +162,29 @@ def test_the_web_process_serves_and_stops(environ: dict[str, str], tmp_path: Pat
             ]
             assert len(counted) == 1
             assert float(counted[0].split()[-1]) >= 8
+
+            process.terminate()
+            wait_for(lambda: client.get("/healthz").status_code == 503, "it to say that it drains")
+            assert client.get("/readyz").status_code == 200
     finally:
         process.terminate()
         code = process.wait(15)
     assert code == 0, log.read_text()
     assert "refused to gracefully stop" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("DRAIN_SECONDS", "-1"), ("CHARGE_THREADS", "0"), ("NOTICE_DAYS", "28"), ("WEB_WORKERS", "0")],
+)
+def test_a_setting_out_of_its_range_is_named(environ: dict[str, str], setting: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"{setting} must be between"):
+        Settings.from_env({**environ, setting: value})
+
+
+def test_the_documents_written_from_the_code_are_fresh(run: Run) -> None:
+    assert run("settings", "--check").exit_code == 0
+    assert run("openapi", "--check").exit_code == 0
 
 
 def _answers(client: httpx.Client) -> bool:
