@@ -2,7 +2,7 @@
 
 from circle.cli.root import circle
 
-from circle.cli import billing, camps, care, database, demo, documents, imports, running, search  # isort: skip # they register their commands
+from circle.cli import billing, camps, care, database, demo, documents, imports, running, search, simulation  # isort: skip # they register their commands
 
 __all__ = [
     "billing",
@@ -16,6 +16,7 @@ __all__ = [
     "main",
     "running",
     "search",
+    "simulation",
 ]
 
 

@@ -1,15 +1,11 @@
 """`circle db`: migrations. Checks and new revisions work on a scratch database, never on the installation's own."""
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from secrets import token_hex
 
 import click
 
 from circle.cli.root import circle, read_settings
+from circle.cli.scratch import scratch_database
 
 
 @circle.group()
@@ -34,7 +30,7 @@ def check() -> None:
     from circle.database import alembic_config
 
     _require_one_line()
-    with _scratch_database() as url:
+    with scratch_database(os.environ.get("DATABASE_URL"), purpose="check") as url:
         config = alembic_config(url)
         command.upgrade(config, "head")
         try:
@@ -53,7 +49,7 @@ def revision(message: str) -> None:
     from circle.database import alembic_config
 
     _require_one_line()
-    with _scratch_database() as url:
+    with scratch_database(os.environ.get("DATABASE_URL"), purpose="check") as url:
         config = alembic_config(url)
         command.upgrade(config, "head")
         number = 1 + int(ScriptDirectory.from_config(config).get_current_head() or 0)
@@ -80,37 +76,3 @@ def _require_one_line() -> None:
     merges = [script.revision for script in scripts.walk_revisions() if script.is_branch_point or script.is_merge_point]
     if len(heads) > 1 or len(bases) > 1 or merges:
         raise click.ClickException(f"migrations are not one line: heads {', '.join(heads)}")
-
-
-@contextmanager
-def _scratch_database() -> Iterator[str]:
-    """Yield an empty database on DATABASE_URL's server, else on a server that lives for this command."""
-    given = os.environ.get("DATABASE_URL")
-    if given:
-        with _empty_database(given) as url:
-            yield url
-        return
-    from circle.embedded import start_engines, stop_engines
-
-    with tempfile.TemporaryDirectory(prefix="circle-check-") as folder:
-        try:
-            engines = start_engines(Path(folder), durable=False, which=frozenset({"postgres"}))
-            with _empty_database(engines.database_url) as url:
-                yield url
-        finally:
-            stop_engines(Path(folder))
-
-
-@contextmanager
-def _empty_database(server_url: str) -> Iterator[str]:
-    from sqlalchemy import NullPool, create_engine, make_url, text
-
-    name = f"circle_check_{token_hex(4)}"
-    server = make_url(server_url)
-    admin = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with admin.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-        try:
-            yield server.set(database=name).render_as_string(hide_password=False)
-        finally:
-            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))

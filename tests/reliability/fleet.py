@@ -16,7 +16,9 @@ from rq.serializers import JSONSerializer
 
 ROOT = Path(__file__).parents[2]
 # What renews, and finds what was left behind: rung without end.
-JOBS = tuple(f"billing.{name}" for name in ("bill", "charge", "resolve", "sandbox", "inbox", "refund", "end"))
+JOBS = tuple(
+    f"billing.{name}" for name in ("bill", "charge", "resolve", "sandbox", "inbox", "refund", "pay_out", "dun", "end")
+)
 _QUEUED_AT_MOST = 12
 
 
@@ -60,6 +62,18 @@ class Fleet:
             if victims:
                 luck.choice(victims).kill()
                 self.kills += 1
+
+    def kill_everybody(self) -> None:
+        """Kill every process at the same moment, as a machine does that loses its power."""
+        crews = [psutil.Process(crew.pid) for crew in self._crews]
+        everybody = [process for crew in crews for process in (crew, *crew.children(recursive=True))]
+        for process in everybody:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        for crew in self._crews:
+            crew.wait(30)
+        psutil.wait_procs(everybody, timeout=30)
+        self.kills += len(everybody)
 
     def forget_rings(self) -> None:
         """Lose everything that the queue holds."""

@@ -43,6 +43,20 @@ _CHARGED_UNKNOWN = """
     SELECT s.number FROM sandbox_charges s LEFT JOIN payment_attempts a ON a.number = s.number
     WHERE s.state = 'succeeded' AND a.status IS DISTINCT FROM 'succeeded'
 """
+_GIVEN_BACK_UNKNOWN = """
+    SELECT s.number FROM sandbox_refunds s LEFT JOIN refunds r ON r.number = s.number
+    WHERE s.state = 'succeeded' AND r.status IS DISTINCT FROM 'succeeded'
+"""
+_PAID_OUT_UNKNOWN = """
+    SELECT s.number FROM sandbox_payouts s LEFT JOIN payouts p ON p.number = s.number
+    WHERE s.state = 'succeeded' AND p.status IS DISTINCT FROM 'succeeded'
+"""
+_WRONGS = (
+    ("charged twice", _CHARGED_TWICE),
+    ("charged unknown", _CHARGED_UNKNOWN),
+    ("given back unknown", _GIVEN_BACK_UNKNOWN),
+    ("paid out unknown", _PAID_OUT_UNKNOWN),
+)
 _PAID = """
     SELECT count(*) AS n FROM invoices i JOIN grants g ON g.source = 'invoice' AND g.source_id = i.id
     WHERE i.kind = 'renewal' AND i.status = 'paid'
@@ -127,26 +141,32 @@ class Site:
         self.set(charge["at"])
 
     def work(self, fleet: Fleet, done: Callable[[], bool], *, disturb: Callable[[], None] = lambda: None) -> None:
-        """Let the fleet work, and time go by, until all is done."""
+        """Let the fleet work until all is done; time goes by while nothing is paid, so that haste loses nothing."""
         deadline = elapsed() + PATIENCE_SECONDS
+        paid = self.paid()
         while not done():
             assert elapsed() < deadline, "the fleet does not come to an end"
             fleet.tend()
             disturb()
-            self.advance(_STEP)
+            before, paid = paid, self.paid()
+            if paid == before:
+                self.advance(_STEP)
             time.sleep(_LOOK_SECONDS)
 
     def open_renewals(self) -> int:
         return self.count("SELECT count(*) AS n FROM invoices WHERE kind = 'renewal' AND status = 'open'")
 
+    def processing(self) -> int:
+        return self.count("SELECT count(*) AS n FROM payment_attempts WHERE status = 'processing'")
+
     def paid(self) -> int:
         return self.count(_PAID)
 
     def wrongs(self) -> list[str]:
-        """What is wrong with the money: charged twice, charged without our knowing, and every broken invariant."""
+        """What is wrong with the money: moved twice, moved without our knowing, and every broken invariant."""
         with self.app.app_context():
             broken = self.world.broken_rules()
-        for what, statement in (("charged twice", _CHARGED_TWICE), ("charged unknown", _CHARGED_UNKNOWN)):
+        for what, statement in _WRONGS:
             if rows := self.sql(statement):
                 broken.append(f"{what}: {len(rows)}")
         return broken
@@ -158,13 +178,14 @@ class Site:
     def wait_for_web(self) -> None:
         """Wait until a request that reads and one that writes are answered again."""
         deadline = elapsed() + 60
-        while self._status("/readyz") != 200 or self._status("/v1/test/clock") != 200:
+        while self._status("GET", "/readyz") != 200 or self._status("POST", "/v1/test/clock") != 200:
             assert elapsed() < deadline, "the web does not come back"
             time.sleep(0.05)
 
-    def _status(self, path: str) -> int:
+    def _status(self, method: str, path: str) -> int:
         with self.app.app_context():
-            return int(self.app.test_client().get(path).status_code)
+            body = {"advance": "PT1S"} if method == "POST" else None
+            return int(self.app.test_client().open(path, method=method, json=body).status_code)
 
     def crash_queue(self) -> None:
         """Kill Valkey, and start it again."""

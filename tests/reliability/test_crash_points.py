@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from circle import jobs
+from circle.billing.services.payouts import approve_payout
 from tests.builders.billing import idempotency_key
 from tests.builders.circles import BuiltCircle
 from tests.builders.people import Person
@@ -148,6 +149,52 @@ def test_a_refund_survives_a_death_at_every_point(site: Site, crasher: Crasher) 
         )
 
     die_everywhere(site, crasher, refunding)
+
+
+@pytest.mark.parametrize("way", ["ok", "lost_answer"])
+def test_an_upgrade_survives_a_death_at_every_point(site: Site, crasher: Crasher, way: str) -> None:
+    world = site.world
+    with site.app.app_context():
+        circle = world.circle()
+
+    def upgrading() -> Case:
+        member = world.paying_member(circle)
+        quote = world.quote(member, circle.tier(2).price_id).ok(201)
+        checkout = world.change(member, quote).ok(200)["checkout"]
+        path, body = f"/checkouts/{checkout['id']}/pay", {"payment_method": world.method(member, way)}
+        return Case(
+            posted(member, path, body),
+            truth=lambda: (
+                charges(site, checkout["invoice_id"]) == 1 and world.membership(member, circle)["tier"]["rank"] == 2
+            ),
+            again=lambda: world.pay(member, checkout, "ok"),
+        )
+
+    die_everywhere(site, crasher, upgrading)
+
+
+@pytest.mark.parametrize("way", ["ok", "lost_request", "lost_answer"])
+def test_a_payout_survives_a_death_at_every_point(site: Site, crasher: Crasher, way: str) -> None:
+    world = site.world
+    with site.app.app_context():
+        circle = world.circle()
+        world.earn(circle, site, members=3)
+        world.pay_out_to(circle, way)
+
+    def paying_out() -> Case:
+        payout = world.withdraw(circle, 100).ok(201)
+        with world.units.write() as uow:
+            approve_payout(uow, payout["number"])
+
+        def truth() -> bool:
+            sent = site.sql(
+                "SELECT count(*) AS n FROM sandbox_payouts WHERE number = %s AND state = 'succeeded'", payout["number"]
+            )
+            return sent[0]["n"] == 1 and world.payout(circle, payout)["status"] == "succeeded"
+
+        return Case(("jobs", "billing.pay_out"), truth)
+
+    die_everywhere(site, crasher, paying_out)
 
 
 @pytest.mark.parametrize("way", ["ok", "lost_request", "decline_soft"])

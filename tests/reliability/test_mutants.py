@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from circle.billing.inbox_models import ProviderEvent
 from circle.billing.providers.base import Notification
 from circle.billing.services import webhooks
+from circle.billing.services.leases import LEASE
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from tests.client import Api
@@ -23,6 +25,8 @@ Fleets = Callable[..., Fleet]
 MEMBERS = 40
 # A batch of charges is at work for a while, so that others meet it there.
 SLOW = {"SANDBOX_LATENCY_MS": "200"}
+# Calls that take so long that whoever is killed has most of them before them.
+STUCK = {"SANDBOX_LATENCY_MS": "3000"}
 DELIVERIES = 20
 
 
@@ -54,6 +58,29 @@ def test_a_random_key_is_caught(site: Site, fleet_of: Fleets) -> None:
     renew_and_note_calls(site, fleet_of, "random_key")
 
     assert any(wrong.startswith("charged unknown") for wrong in site.wrongs())
+
+
+@pytest.mark.parametrize(("mutant", "is_forgotten"), [("none", False), ("no_lease", True)])
+def test_a_claim_that_outlives_its_worker_is_caught(
+    site: Site, fleet_of: Fleets, mutant: str, *, is_forgotten: bool
+) -> None:
+    site.members(MEMBERS)
+    fleet = fleet_of(mutant=mutant, **STUCK)
+    site.announce(fleet)
+    site.work(fleet, lambda: site.processing() > 0)
+    fleet.kill_everybody()
+    left = site.processing()
+
+    # Time goes by once, and stands still while somebody else looks for what was left behind: no luck is in this.
+    site.advance(LEASE + timedelta(minutes=1))
+    with site.app.app_context():
+        for name in ("charge", "resolve", "charge", "resolve"):
+            site.world.run_billing(name)
+
+    assert left > 0
+    assert (site.paid() < MEMBERS) == is_forgotten
+    if not is_forgotten:
+        assert site.wrongs() == []
 
 
 @pytest.mark.parametrize(("is_mutant", "is_kept_once"), [(False, True), (True, False)])

@@ -8,13 +8,14 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 from sqlalchemy import text
 
 from circle.billing.providers.base import Order, Outcome
 from circle.billing.providers.sandbox import Sandbox
-from circle.billing.services import charging
+from circle.billing.services import attempts, charging
 from workers.__main__ import main
 
 _charge = Sandbox.charge
@@ -35,10 +36,16 @@ def no_claim() -> None:
     """)
 
 
+def no_lease() -> None:
+    """Who claims a charge has it for good, also when they die."""
+    charging.LEASE = attempts.LEASE = timedelta(days=36500)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "none": lambda: None,
     "random_key": random_key,
     "no_claim": no_claim,
+    "no_lease": no_lease,
 }
 
 
