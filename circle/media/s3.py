@@ -1,13 +1,12 @@
 """Storage by S3's protocol, through boto3.
 
-boto3 costs some 40 MB, so it is imported when first used. Links for clients are signed for the address that clients
+boto3 is imported when it is first used. Links for clients are signed for the address that clients
 reach (S3_PUBLIC_ENDPOINT), all else goes to the address that the server reaches.
 """
 
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from threading import Lock
 from typing import IO, Any
 
 import structlog
@@ -20,9 +19,6 @@ from circle.media.storage import Peek, PresignedPost
 
 log = structlog.get_logger(__name__)
 
-_CONNECT_SECONDS = 2
-# For each piece of an answer; with one call a request, a dead storage is told within six seconds.
-_READ_SECONDS = 5
 _PEEK_SECONDS = 5.0
 # What fails faster than this is tried once more: a kept connection that was closed, a gateway that restarts.
 _QUICK_FAILURE_SECONDS = 1.0
@@ -34,13 +30,12 @@ _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NotFound", "
 
 
 class S3Storage:
-    """One bucket. Clients of boto3 may be shared by threads; making one may not."""
+    """One bucket."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._bucket = settings.s3_bucket
         self._clients: dict[str, Any] = {}
-        self._making = Lock()
 
     def presign_post(self, key: str, *, content_type: str, size: int, seconds: int) -> PresignedPost:
         fixed = {"Content-Type": content_type, "success_action_status": "201"}
@@ -89,9 +84,7 @@ class S3Storage:
         self._require("put_object", Key=key, Body=data, ContentType=content_type)
 
     def upload(self, key: str, stream: IO[bytes], *, content_type: str) -> None:
-        transfer = importlib.import_module("boto3.s3.transfer").TransferConfig(
-            multipart_threshold=_PART, multipart_chunksize=_PART, use_threads=False
-        )
+        transfer = _boto().TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, use_threads=False)
         with _translated("upload"):
             self._client(self._settings.s3_endpoint).upload_fileobj(
                 stream, self._bucket, key, ExtraArgs={"ContentType": content_type}, Config=transfer
@@ -132,12 +125,11 @@ class S3Storage:
     def _call(self, operation: str, **parameters: Any) -> Any:
         """Call the storage; None where the object or bucket is missing. Errors: StorageUnavailable."""
         with _translated(operation):
-            errors = _botocore_errors()
             call = getattr(self._client(self._settings.s3_endpoint), operation)
             began = elapsed()
             try:
                 return self._found(call, parameters)
-            except errors.HTTPClientError:
+            except _boto().HTTPClientError:
                 if elapsed() - began > _QUICK_FAILURE_SECONDS:
                     raise
             return self._found(call, parameters)
@@ -145,7 +137,7 @@ class S3Storage:
     def _found(self, call: Any, parameters: dict[str, Any]) -> Any:
         try:
             return call(Bucket=self._bucket, **parameters)
-        except _botocore_errors().ClientError as error:
+        except _boto().ClientError as error:
             if error.response.get("Error", {}).get("Code") in _MISSING:
                 return None
             raise
@@ -154,49 +146,22 @@ class S3Storage:
         return self._client(self._settings.s3_public_endpoint or self._settings.s3_endpoint)
 
     def _client(self, endpoint: str) -> Any:
-        with self._making:
-            if endpoint not in self._clients:
-                self._clients[endpoint] = _make_client(self._settings, endpoint)
-            return self._clients[endpoint]
+        if endpoint not in self._clients:
+            self._clients[endpoint] = _boto().make_client(self._settings, endpoint)
+        return self._clients[endpoint]
 
 
-def _make_client(settings: Settings, endpoint: str) -> Any:
-    config = importlib.import_module("botocore.config").Config(
-        signature_version="s3v4",
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"total_max_attempts": 1},
-        s3={"addressing_style": "path"},
-        # Storages other than Amazon's don't know the newer checksums.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    return (
-        importlib.import_module("boto3")
-        .session.Session()
-        .client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name=settings.s3_region,
-            aws_access_key_id=settings.s3_access_key,
-            aws_secret_access_key=settings.s3_secret_key,
-            config=config,
-        )
-    )
-
-
-def _botocore_errors() -> Any:
-    return importlib.import_module("botocore.exceptions")
+def _boto() -> Any:
+    return importlib.import_module("circle.media.boto")
 
 
 @contextmanager
 def _translated(operation: str) -> Iterator[None]:
     """Turn boto3's errors into ours, outside of any unit of work."""
     forbid_inside_unit_of_work()
-    errors, transfer = _botocore_errors(), importlib.import_module("boto3.exceptions")
     try:
         yield
-    except (errors.BotoCoreError, errors.ClientError, transfer.Boto3Error) as error:
+    except _boto().FAILURES as error:
         log.warning("storage_failed", operation=operation, kind=type(error).__name__, error=str(error)[:300])
         raise StorageUnavailable from error
 

@@ -10,7 +10,7 @@ import pytest
 from circle.config import Settings
 from circle.kernel.clock import elapsed
 from circle.kernel.uow import NetworkInsideUnitOfWork, Units
-from circle.media import s3
+from circle.media import boto, s3
 from circle.media.errors import StorageUnavailable
 from circle.media.s3 import S3Storage
 from tests.builders.media import picture, send
@@ -147,7 +147,7 @@ def test_a_storage_that_never_answers_is_given_up_within_six_seconds(units: Unit
 
 
 def test_a_storage_that_never_answers_is_given_up(world: World, units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3, "_READ_SECONDS", 0.1)
+    monkeypatch.setattr(boto, "CONFIG", boto.CONFIG.merge(boto.Config(read_timeout=0.1)))
     person = world.person()
     announced = world.announce(person, picture())
 
