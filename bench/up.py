@@ -64,14 +64,18 @@ def _print_memory(run: dict[str, Any], idle: float) -> None:
     shared_once: dict[str, int] = defaultdict(int)
     each: dict[str, int] = defaultdict(int)
     count: dict[str, int] = defaultdict(int)
-    for name, pid in run["pids"].items():
-        parent = psutil.Process(pid)
-        # The supervisor's children are named themselves.
-        for process in [parent, *([] if name == "supervisor" else parent.children(recursive=True))]:
+    named = {pid: name for name, pid in run["pids"].items()}
+    supervisor = psutil.Process(run["pids"]["supervisor"])
+    for process in [supervisor, *supervisor.children(recursive=True)]:
+        try:
             memory = process.memory_full_info()
-            shared_once[name] += memory.pss
-            each[name] += memory.rss
-            count[name] += 1
+            # Who is named itself, or whose parent is; what is forked for a job meanwhile may end meanwhile.
+            name = next(named[one.pid] for one in [process, *process.parents()] if one.pid in named)
+        except psutil.NoSuchProcess:
+            continue
+        shared_once[name] += memory.pss
+        each[name] += memory.rss
+        count[name] += 1
     for name, used in sorted(shared_once.items(), key=lambda one: -one[1]):
         print(f"  {name:<28} {used / MEGABYTE:8.0f} MB in {count[name]} processes (RSS {each[name] / MEGABYTE:.0f})")
     total, in_each = sum(shared_once.values()) / MEGABYTE, sum(each.values()) / MEGABYTE

@@ -24,6 +24,8 @@ T = TypeVar("T")
 _WEB_GRACE_SECONDS = 8
 _PATIENCE_SECONDS = 60.0
 _RETRY_SECONDS = 0.5
+# What the processes of the Procfile import sooner or later; `circle up` imports it once for all.
+_WARM = ("circle.app", "circle.media.boto", "circle.cli.running", "workers.runtime", "workers.schedule", "granian")
 
 
 @circle.command()
@@ -121,4 +123,5 @@ def up(context: click.Context, data: Path, host: str, port: int, *, test_mode: b
     """Run everything on this machine: engines, web, worker and clock."""
     from circle.embedded.up import up as run
 
-    context.exit(run(data_dir=data, host=host, port=port, test_mode=test_mode, procfile=ROOT / "Procfile"))
+    procfile = ROOT / "Procfile"
+    context.exit(run(data_dir=data, host=host, port=port, test_mode=test_mode, procfile=procfile, warm=_WARM))

@@ -12,6 +12,8 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import IO, TextIO
 
+from circle.embedded.nursery import Forked, Nursery
+
 STOP_GRACE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -19,6 +21,8 @@ _STEADY_SECONDS = 30.0  # a process that ran this long starts with a short pause
 _POLL_SECONDS = 0.1
 _COLOURS = (36, 32, 33, 35, 34)  # cyan, green, yellow, magenta, blue
 _FOLLOW = Path(__file__).with_name("follow.py")
+
+Process = subprocess.Popen[bytes] | Forked
 
 
 def read_procfile(path: Path) -> dict[str, str]:
@@ -35,7 +39,7 @@ class _Slot:
     name: str
     command: str
     colour: int
-    handle: subprocess.Popen[bytes] | None = None
+    handle: Process | None = None
     started_at: float = 0.0
     pause: float = 0.0
     start_at: float | None = 0.0
@@ -50,12 +54,13 @@ class Supervisor:
     folder: Path
     out: TextIO = field(default_factory=lambda: sys.stdout)
     on_change: Callable[[], None] = lambda: None
+    nursery: Nursery | None = None  # forks what it can; all else is run as an ordinary command
 
     def __post_init__(self) -> None:
         self._coloured = self.out.isatty() and "NO_COLOR" not in os.environ
         self._writing = Lock()
         # An ended process, or None for a wish to stop. This kind of queue may be used in signal handlers.
-        self._events: SimpleQueue[subprocess.Popen[bytes] | None] = SimpleQueue()
+        self._events: SimpleQueue[Process | None] = SimpleQueue()
         self._stop_requests = 0
         self._slots = [
             _Slot(name, command, _COLOURS[number % len(_COLOURS)])
@@ -86,7 +91,7 @@ class Supervisor:
             if self.stopping:
                 self._end([slot])
         _signal_group(handle, signal.SIGKILL)
-        return handle.returncode
+        return handle.wait()
 
     def run(self, *, until: Callable[[], bool] = lambda: False, timeout: float | None = None) -> bool:
         """Keep all running until `until` holds (True), a stop is asked for (False) or time is up (False)."""
@@ -107,24 +112,25 @@ class Supervisor:
     def stop(self) -> None:
         """End every process with its group: SIGTERM, and SIGKILL after a grace."""
         self._end(self._slots)
+        if self.nursery is not None:
+            self.nursery.end()
 
     def say(self, text: str) -> None:
         """A line of the supervisor's own."""
         self._write("circle", 37, text)
 
-    def _start(self, slot: _Slot) -> subprocess.Popen[bytes]:
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(_FOLLOW),
-            str(os.getpid()),
-            "/bin/sh",
-            "-c",
-            f"exec {slot.command}",
-        ]
-        handle = subprocess.Popen(  # noqa: S603
-            command,
+    def _start(self, slot: _Slot) -> Process:
+        forked = self.nursery and self.nursery.start(slot.name, slot.command, self.environ)
+        handle = forked or self._execute(slot.command)
+        slot.handle, slot.started_at, slot.start_at = handle, time.monotonic(), None
+        Thread(target=self._copy_output, args=(slot, handle.stdout), daemon=True).start()
+        Thread(target=self._report_end, args=(handle,), daemon=True).start()
+        return handle
+
+    def _execute(self, command: str) -> Process:
+        follow = [sys.executable, "-I", "-S", str(_FOLLOW), str(os.getpid())]
+        return subprocess.Popen(  # noqa: S603
+            [*follow, "/bin/sh", "-c", f"exec {command}"],
             cwd=self.folder,
             env=dict(self.environ),
             stdin=subprocess.DEVNULL,
@@ -132,17 +138,13 @@ class Supervisor:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # its own group to signal, and out of reach of Ctrl-C
         )
-        slot.handle, slot.started_at, slot.start_at = handle, time.monotonic(), None
-        Thread(target=self._copy_output, args=(slot, handle.stdout), daemon=True).start()
-        Thread(target=self._report_end, args=(handle,), daemon=True).start()
-        return handle
 
     def _copy_output(self, slot: _Slot, output: IO[bytes]) -> None:
         with output:
             for line in output:
                 self._write(slot.name, slot.colour, line.decode(errors="replace").rstrip("\r\n"))
 
-    def _report_end(self, handle: subprocess.Popen[bytes]) -> None:
+    def _report_end(self, handle: Process) -> None:
         handle.wait()
         self._events.put(handle)
 
@@ -159,13 +161,13 @@ class Supervisor:
             if ended is not None and slot.handle is ended:
                 self._plan_restart(slot, ended)
 
-    def _plan_restart(self, slot: _Slot, ended: subprocess.Popen[bytes]) -> None:
+    def _plan_restart(self, slot: _Slot, ended: Process) -> None:
         _signal_group(ended, signal.SIGKILL)  # children that outlived it would hold its port or its jobs
         now = time.monotonic()
         steady = now - slot.started_at >= _STEADY_SECONDS
         slot.pause = min(slot.pause * 2, _LONGEST_PAUSE_SECONDS) if slot.pause and not steady else _FIRST_PAUSE_SECONDS
         slot.handle, slot.start_at = None, now + slot.pause
-        self.say(f"{slot.name} ended ({_reason(ended.returncode)}), it starts again in {slot.pause:g} s")
+        self.say(f"{slot.name} ended ({_reason(ended.wait())}), it starts again in {slot.pause:g} s")
         self.on_change()
 
     def _end(self, slots: list[_Slot]) -> None:
@@ -191,7 +193,7 @@ class Supervisor:
             self.out.flush()
 
 
-def _signal_group(handle: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal_group(handle: Process, number: signal.Signals) -> None:
     try:
         os.killpg(handle.pid, number)
     except (ProcessLookupError, PermissionError):

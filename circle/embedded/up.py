@@ -2,9 +2,10 @@
 
 import http.client
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from circle.embedded.datafolder import LOOPBACK, DataFolder, DataFolderBusyError, is_free, random_free_port
 from circle.embedded.engines import Engines, start_engines, stop_engines
 from circle.embedded.leftovers import end_leftovers, remember_processes
+from circle.embedded.nursery import Nursery
 from circle.embedded.processes import EngineError
 from circle.embedded.supervisor import Supervisor, read_procfile
 
@@ -21,15 +23,16 @@ _PORTS_TRIED = 20
 _GIVEN_BY = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL", "s3": "S3_ENDPOINT"}
 
 
-def up(*, data_dir: Path, host: str, port: int, test_mode: bool, procfile: Path) -> int:
+def up(*, data_dir: Path, host: str, port: int, test_mode: bool, procfile: Path, warm: Sequence[str] = ()) -> int:
     """Run everything until SIGINT or SIGTERM, and return the exit code for the shell.
 
-    An engine whose address is already in the environment is used from there and not started.
+    An engine whose address is already in the environment is used from there and not started. The modules `warm` are
+    imported once for all processes.
     """
     folder = DataFolder(data_dir)
     try:
         with folder.locked("up.lock", purpose="circle up", timeout=0):
-            return _Run(folder, host, port, test_mode=test_mode, procfile=procfile).go()
+            return _Run(folder, host, port, test_mode=test_mode, procfile=procfile, warm=warm).go()
     except DataFolderBusyError as busy:
         address = folder.read_json("run.json").get("base_url", "not ready yet")
         return _fail(f"{busy}, {address}. End that one first, or give another data folder.")
@@ -38,7 +41,9 @@ def up(*, data_dir: Path, host: str, port: int, test_mode: bool, procfile: Path)
 class _Run:
     """One `up`, from start to stop."""
 
-    def __init__(self, folder: DataFolder, host: str, port: int, *, test_mode: bool, procfile: Path) -> None:
+    def __init__(
+        self, folder: DataFolder, host: str, port: int, *, test_mode: bool, procfile: Path, warm: Sequence[str]
+    ) -> None:
         self._folder = folder
         self._test_mode = test_mode
         self._host = host
@@ -47,18 +52,20 @@ class _Run:
         self._reachable = LOOPBACK if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared, not bound
         self._base_url = f"http://{self._reachable}:{self._port}"
         self._engines = Engines(data_dir=folder.root)
-        self._environ = dict(os.environ)
+        self._environ = os.environ | self._fixed_environ()
         self._last_answer = "no answer"
         self._ready_since: str | None = None
         commands = read_procfile(procfile)
         self._release = commands.pop("release", None)
         root = procfile.resolve().parent
         self._supervisor = Supervisor(commands, self._environ, root, on_change=self._record)
+        self._warm = warm
 
     def go(self) -> int:
         """The steps in order; whatever happens, nothing is left running."""
         with _calling_on_signals(self._supervisor.request_stop):
             try:
+                self._start_nursery()
                 self._recover()
                 self._start_engines()
                 return self._serve()
@@ -70,6 +77,28 @@ class _Run:
                 stop_engines(self._folder.root)
                 self._folder.forget("run.json")
                 self._folder.forget("processes.json")
+
+    def _fixed_environ(self) -> dict[str, str]:
+        """What is known before the engines run."""
+        return {
+            "HOST": self._host,
+            "PORT": str(self._port),
+            "CIRCLE_DATA_DIR": str(self._folder.root),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PYTHONUNBUFFERED": "1",  # output reaches the terminal line by line
+            # Read when the metrics' library is imported, so it is the same for all.
+            "PROMETHEUS_MULTIPROC_DIR": str(self._folder.root / "metrics"),
+            **({"TEST_MODE": "1"} if self._test_mode else {}),
+        }
+
+    def _start_nursery(self) -> None:
+        """Import the application while the engines start."""
+        metrics = self._folder.root / "metrics"
+        shutil.rmtree(metrics, ignore_errors=True)  # the counts of processes that are gone
+        metrics.mkdir()
+        if self._warm and sys.platform == "linux":
+            supervisor = self._supervisor
+            supervisor.nursery = Nursery(self._warm, folder=supervisor.folder, environ=self._environ)
 
     def _recover(self) -> None:
         self._folder.forget("run.json")
@@ -85,15 +114,6 @@ class _Run:
         # Until the operator names a mail server, mail can be read on the mailbox page, from this machine.
         self._environ.setdefault("MAIL_URL", "mailbox:")
         self._environ.setdefault("SMS_URL", "mailbox:")
-        self._environ |= {
-            "HOST": self._host,
-            "PORT": str(self._port),
-            "CIRCLE_DATA_DIR": str(self._folder.root),
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "PYTHONUNBUFFERED": "1",  # output reaches the terminal line by line
-        }
-        if self._test_mode:
-            self._environ["TEST_MODE"] = "1"
 
     def _serve(self) -> int:
         if self._release is not None and not self._supervisor.stopping:
