@@ -43,6 +43,7 @@ from circle.media.s3 import S3Storage
 from circle.media.storage import Storage
 from circle.memberships.routes import ROUTES as MEMBERSHIPS
 from circle.notifications.channels import Mailer, Texter, mailer_for, texter_for
+from circle.notifications.hooks import Hooks, HttpHooks
 from circle.notifications.pages import has_mailbox, mailbox_blueprint
 from circle.notifications.routes import routes as notifications
 from circle.personal_data import DataMap
@@ -153,6 +154,7 @@ def _adapters(settings: Settings, redis: "Redis") -> dict[type, Any]:
         PersonalData: DataMap(),
         Mailer: mailer_for(settings),
         Texter: texter_for(settings),
+        Hooks: HttpHooks(settings),
         Storage: S3Storage(settings),
         MediaGuards: MediaGuards(subscribers.MEDIA_GUARDS),
         SyncedKinds: SyncedKinds(subscribers.SYNCED),

@@ -85,6 +85,7 @@ class Settings:
     mail_from: str = _setting("Sender of e-mail.", "circle@localhost")
     sms_url: str = _setting("Webhook that sends text messages; `mailbox:` as above.", "", secret=True)
     sms_secret: str = _setting("Signs what is posted to SMS_URL.", "", secret=True)
+    webhooks_private: bool = _setting("Let members' webhooks be HTTP and inside a closed network, or in tests.", False)
     wechat_base_url: str = _setting("WeChat's API, for mini-program log-in.", "https://api.weixin.qq.com")
     wechat_app_id: str = _setting("App id of the mini program; empty: WeChat log-in is off.", "")
     wechat_app_secret: str = _setting("Secret of the mini program.", "", secret=True)

@@ -21,6 +21,7 @@ from circle.kernel import audit, changes, idempotency, outbox, shared_clock
 from circle.kernel.db import Base
 from circle.media import models as media
 from circle.memberships import models as memberships
+from circle.notifications import hook_models as notification_hooks
 from circle.notifications import models as notifications
 from circle.posts import filing
 from circle.posts import models as posts
@@ -47,6 +48,7 @@ __all__ = [
     "idempotency",
     "media",
     "memberships",
+    "notification_hooks",
     "notifications",
     "offers",
     "outbox",

@@ -34,6 +34,8 @@ OWNED: dict[str, str] = {
     "reports": "reporter_id",
     "notifications": "user_id",
     "notification_switches": "user_id",
+    "notice_hooks": "user_id",
+    "hook_deliveries": "user_id",
     "quiet_hours": "user_id",
     "payment_methods": "user_id",
     "subscriptions": "user_id",

@@ -50,7 +50,7 @@ from circle.memberships.services import members
 from circle.notifications import deliverers
 from circle.notifications.services import archive as archive_notices
 from circle.notifications.services import camps as camp_notices
-from circle.notifications.services import discussion, inbox, sending
+from circle.notifications.services import discussion, hooks, inbox, sending
 from circle.notifications.services import homework as homework_notices
 from circle.notifications.services import housekeeping as notices
 from circle.notifications.services import offers as offer_notices
@@ -139,6 +139,8 @@ DELIVERERS: Mapping[str, Deliver] = {
     codes.TOPIC: deliverers.deliver_code,
     sending.EMAIL_TOPIC: deliverers.deliver_email,
 }
+# What leaves for addresses that strangers named: relayed apart, where a slow one holds up no mail.
+HOOK_DELIVERERS: Mapping[str, Deliver] = {sending.HOOK_TOPIC: deliverers.deliver_hook}
 
 # Who may read what an object is attached to, by its purpose.
 MEDIA_GUARDS: Mapping[Purpose, MediaGuard] = {
@@ -168,6 +170,7 @@ HOUSEKEEPING: tuple[Callable[[UnitOfWork], int], ...] = (
     accounts.forget_ended_sessions,
     notices.forget_old_notices,
     notices.forget_old_mail,
+    hooks.forget_old_deliveries,
     reminding.forget_old_reminders,
     comments.forget_trashed,
     search_misses.forget_old_misses,

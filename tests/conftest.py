@@ -68,6 +68,7 @@ def settings(engines: Engines, database_url: str) -> Settings:
             "CHARGE_THREADS": "1",
             "MAIL_URL": "mailbox:",
             "SMS_URL": "mailbox:",
+            "WEBHOOKS_PRIVATE": "on",
             "LOG_LEVEL": "error",
         }
     )

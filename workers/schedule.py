@@ -4,6 +4,7 @@ from circle.kernel.schedule import Scheduled
 
 SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("outbox.relay", 5, "Messages whose ring was lost, whose retry is due or whose quiet hours are over."),
+    Scheduled("hooks.relay", 15, "Notices for webhooks: as above."),
     Scheduled("media.process", 15, "Completed uploads whose ring was lost or whose retry is due."),
     Scheduled("media.sweep", 600, "Objects that nothing shows, and uploads that were processed."),
     Scheduled("memberships.expire", 60, "Members whose last access has ended, and seats that nobody covers any more."),

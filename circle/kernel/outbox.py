@@ -4,7 +4,7 @@ A message is delivered by the relay after the commit, at least once per key, wit
 rolled-back transaction never existed. `UNIQUE(key)` makes a second announcement of one thing impossible.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -105,12 +105,13 @@ def put_many(uow: UnitOfWork, announcements: Sequence[Announcement]) -> None:
     uow.ring(RELAY)
 
 
-def claim(uow: UnitOfWork, *, limit: int = BATCH) -> list[Message]:
-    """Take due messages by moving their due time past a lease: a killed relay only delays them."""
+def claim(uow: UnitOfWork, topics: Collection[str], *, limit: int = BATCH) -> list[Message]:
+    """Take due messages of these topics by moving their due time past a lease: a killed relay only delays them."""
     due = (
         select(OutboxMessage.id)
         .where(
             OutboxMessage.due_at <= uow.now,
+            OutboxMessage.topic.in_(topics),
             OutboxMessage.delivered_at.is_(None),
             OutboxMessage.failed_at.is_(None),
         )
@@ -146,10 +147,10 @@ def settle(uow: UnitOfWork, message: Message, error: str | None) -> None:
     uow.session.execute(update(OutboxMessage).where(OutboxMessage.id == message.id).values(**values))
 
 
-def relay(units: Units, deliverers: Mapping[str, Deliver]) -> int:
-    """Deliver one batch; return how many messages were taken."""
+def relay(units: Units, deliverers: Mapping[str, Deliver], *, limit: int = BATCH) -> int:
+    """Deliver one batch of what these deliverers are for; return how many messages were taken."""
     with units.write() as uow:
-        messages = claim(uow)
+        messages = claim(uow, deliverers.keys(), limit=limit)
     for message in messages:
         with isolated("outbox_poison", key=message.key, topic=message.topic) as delivery:
             try:

@@ -2,16 +2,21 @@
 
 from uuid import UUID
 
+import orjson
 from sqlalchemy import select
 
 from circle.accounts.models import Identity, IdentityKind, OneTimeCode, User
 from circle.config import Settings
-from circle.kernel.outbox import Message
+from circle.kernel.outbox import DeliveryFailed, Message
 from circle.kernel.text import Language, Text
 from circle.kernel.uow import Units
 from circle.notifications.channels import Letter, Mailer, Texter
+from circle.notifications.hook_models import NoticeHook
+from circle.notifications.hooks import Hooks
 from circle.notifications.kinds import NOTICES, Kind
 from circle.notifications.models import Notification
+from circle.notifications.queries import notice_card
+from circle.notifications.services import hooks
 from circle.notifications.services.archive import titles
 
 # Whose address it is may not be known, nor their language: codes are said in both.
@@ -48,6 +53,42 @@ def deliver_email(units: Units, message: Message) -> None:
     letter = _compose(units, message)
     if letter is not None:
         units.use(Mailer).send(units, letter)
+
+
+def deliver_hook(units: Units, message: Message) -> None:
+    """Post a notice to its reader's webhook; nothing if notice, account or webhook are gone by now, or switched off.
+
+    An address that failed a moment ago is not called again: it holds up no other.
+    """
+    hook_id, notification_id = UUID(message.payload["hook_id"]), UUID(message.payload["notification_id"])
+    with units.read() as uow:
+        shown = ("id", "kind", "circle_id", "subject_kind", "subject_id", "data", "created_at", "read_at")
+        found = uow.session.execute(
+            select(
+                NoticeHook.url, NoticeHook.paused_until, User.language, *(getattr(Notification, one) for one in shown)
+            )
+            .join(User, User.id == NoticeHook.user_id)
+            .join(Notification, Notification.user_id == User.id)
+            .where(
+                NoticeHook.id == hook_id,
+                NoticeHook.disabled_at.is_(None),
+                Notification.id == notification_id,
+                User.suspended_at.is_(None),
+            )
+        )
+        row = found.mappings().one_or_none()
+        if row is None:
+            return
+        if row["paused_until"] is not None and row["paused_until"] > uow.now:
+            raise DeliveryFailed("it failed a moment ago")
+        card = notice_card(dict(row), "en" if row["language"] == "en" else "zh-CN")
+    body = orjson.dumps(card, option=orjson.OPT_UTC_Z)
+    secret = hooks.secret_of(units.use(Settings), hook_id)
+    answer = units.use(Hooks).post(row["url"], body, key=message.key, secret=secret)
+    with units.write() as uow:
+        hooks.note_try(uow, hook_id, notification_id, answer)
+    if not answer.is_taken:
+        raise DeliveryFailed(f"the webhook answered {answer.status or answer.error}")
 
 
 def _compose(units: Units, message: Message) -> Letter | None:

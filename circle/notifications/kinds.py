@@ -53,6 +53,7 @@ class Kind(StrEnum):
     PEER_REVIEW_DUE = "peer_review_due"
     PEER_REVIEWS_MISSED = "peer_reviews_missed"
     WEEKLY_DIGEST = "weekly_digest"
+    WEBHOOK_DISABLED = "webhook_disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +291,11 @@ NOTICES: Mapping[Kind, Notice] = {
     Kind.PEER_REVIEWS_MISSED: Notice(
         Text("“{title}”有 {count} 份作业缺少互评", "{count} works of '{title}' lack a peer review"),
         Text("它们已进入“{circle}”的待批改列表。", "They wait in the grading queue of {circle}."),
+    ),
+    Kind.WEBHOOK_DISABLED: Notice(
+        Text("你的 webhook 已停用", "Your webhook is switched off"),
+        Text("{host} 一直没有接收通知；重新设置后继续发送。", "{host} takes no notices; set it anew to begin again."),
+        email=True,
     ),
     Kind.WEEKLY_DIGEST: Notice(
         Text("“{circle}”的一周", "Your week in {circle}"),

@@ -3,7 +3,7 @@
 from datetime import datetime, time
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Time, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Time, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from circle.kernel.db import Base, Id, Json
@@ -63,6 +63,7 @@ class NotificationSwitch(Base):
     kind: Mapped[str | None]
     in_app: Mapped[bool]
     email: Mapped[bool]
+    webhook: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     __table_args__ = (
         UniqueConstraint("user_id", "circle_id", "kind", postgresql_nulls_not_distinct=True),

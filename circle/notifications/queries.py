@@ -12,10 +12,12 @@ from circle.kernel.cursor import Keyset
 from circle.kernel.db import Query, Row
 from circle.kernel.text import Language
 from circle.kernel.uow import UnitOfWork
+from circle.notifications.hook_models import HookDelivery, NoticeHook
 from circle.notifications.kinds import NOTICES, Kind
 from circle.notifications.models import MailboxMessage, Notification, NotificationSwitch, QuietHours
 
 KEYSET = Keyset("notices", {"created_at": datetime, "id": UUID})
+_DELIVERIES = Keyset("hook_deliveries", {"id": UUID})
 _NEWEST = {"created_at": datetime(9999, 1, 1, tzinfo=UTC), "id": UUID(int=2**128 - 1)}
 MAILBOX_SHOWN = 100
 
@@ -60,10 +62,11 @@ def inbox(
         limit=limit + 1,
     )
     page, next_cursor = KEYSET.page(rows, limit)
-    return {"items": [_item(row, language) for row in page], "next_cursor": next_cursor}
+    return {"items": [notice_card(row, language) for row in page], "next_cursor": next_cursor}
 
 
-def _item(row: Row, language: Language) -> dict[str, Any]:
+def notice_card(row: Row, language: Language) -> dict[str, Any]:
+    """Return a notice in the shape of `NotificationOut`."""
     notice = NOTICES[Kind(row["kind"])]
     subject = {"kind": row["subject_kind"], "id": row["subject_id"]} if row["subject_id"] else None
     return {
@@ -77,6 +80,26 @@ def _item(row: Row, language: Language) -> dict[str, Any]:
         "created_at": row["created_at"],
         "read_at": row["read_at"],
     }
+
+
+def new_hook(hook: NoticeHook, secret: str) -> dict[str, Any]:
+    """Return a webhook in the shape of `NewWebhookOut`."""
+    shown = ("url", "failing_since", "disabled_at", "created_at")
+    return {**{name: getattr(hook, name) for name in shown}, "secret": secret}
+
+
+def hook_deliveries(uow: UnitOfWork, hook_id: UUID, *, cursor: str | None, limit: int) -> dict[str, Any]:
+    """Return a page of tries at a webhook, newest first."""
+    before = _DELIVERIES.decode(cursor)["id"] if cursor else UUID(int=2**128 - 1)
+    columns = (getattr(HookDelivery, name) for name in ("id", "notification_id", "status", "error", "tried_at"))
+    tries = (
+        select(*columns)
+        .where(HookDelivery.hook_id == hook_id, HookDelivery.id < before)
+        .order_by(HookDelivery.id.desc())
+        .limit(limit + 1)
+    )
+    page, next_cursor = _DELIVERIES.page([dict(row) for row in uow.session.execute(tries).mappings()], limit)
+    return {"items": page, "next_cursor": next_cursor}
 
 
 def settings(uow: UnitOfWork, caller: Caller) -> dict[str, Any]:

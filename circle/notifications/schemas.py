@@ -17,12 +17,14 @@ from circle.web.fields import (
     OutInt,
     OutStr,
     Schema,
+    Str,
 )
 from circle.web.pagination import PageArgs
 
 _FROM = {"example": "22:00", "description": "By the clock of your own time zone."}
 _TO = {"example": "08:00"}
 _MAX_SWITCHES = 500
+_URL = {"example": "https://bot.example.org/circle"}
 
 
 class InboxArgs(PageArgs):
@@ -60,6 +62,7 @@ class NotificationSwitchIn(Schema):
     kind = Choice(Kind, load_default=None, allow_none=True, metadata={"description": "Null: every kind."})
     in_app = Bool(required=True)
     email = Bool(required=True)
+    webhook = Bool(load_default=True, metadata={"description": "To your webhook, where you have one."})
 
 
 class NotificationSwitchOut(Schema):
@@ -67,6 +70,7 @@ class NotificationSwitchOut(Schema):
     kind = OutStr(required=True, allow_none=True, metadata={"example": "comment_received"})
     in_app = OutBool(required=True)
     email = OutBool(required=True)
+    webhook = OutBool(required=True)
 
 
 class NotificationKindOut(Schema):
@@ -74,6 +78,35 @@ class NotificationKindOut(Schema):
     in_app = OutBool(required=True)
     email = OutBool(required=True)
     required = OutBool(required=True, metadata={"description": "Always in the inbox."})
+
+
+class WebhookIn(Schema):
+    url = Str(most=500, required=True, metadata=_URL)
+
+
+class WebhookOut(Schema):
+    url = OutStr(required=True, metadata=_URL)
+    failing_since = Instant(required=True, allow_none=True, metadata={"example": None})
+    disabled_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"example": None, "description": "It failed for a day: set it anew to begin again."},
+    )
+    created_at = Instant(required=True)
+
+
+class NewWebhookOut(WebhookOut):
+    secret = OutStr(
+        required=True, metadata={"example": "whs_" + "0" * 64, "description": "Signs every post; shown this once."}
+    )
+
+
+class WebhookDeliveryOut(Schema):
+    id = Id(required=True)
+    notification_id = Id(required=True)
+    status = OutInt(required=True, allow_none=True, metadata={"example": 200, "description": "What it answered."})
+    error = OutStr(required=True, allow_none=True, metadata={"example": None})
+    tried_at = Instant(required=True)
 
 
 class NotificationSettingsIn(Schema):

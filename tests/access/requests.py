@@ -81,6 +81,7 @@ BODIES: Mapping[str, Body | MakeBody] = {
     "PUT /v1/subscriptions/{subscription_id}/collection": {"collection": "auto"},
     "POST /v1/me/notifications/read": {"ids": []},
     "PUT /v1/me/notification-settings": {"switches": []},
+    "PUT /v1/me/webhook": {"url": "https://bot.example.org/circle"},
     "POST /v1/circles": {"name": "新的圈子"},
     "PATCH /v1/circles/{circle_id}": {"rules": "友善。"},
     "POST /v1/circles/{circle_id}/transfer": lambda scene, _role: {"user_id": str(scene.user_id("tier1"))},

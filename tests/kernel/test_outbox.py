@@ -95,7 +95,7 @@ def test_a_killed_relay_only_delays(units: Units, clock: ManualClock) -> None:
     outside = Outside()
     put(units, "a")
     with units.write() as uow:
-        assert len(outbox.claim(uow)) == 1  # and then the process died
+        assert len(outbox.claim(uow, {"test"})) == 1  # and then the process died
 
     assert outbox.relay(units, {"test": outside}) == 0
     clock.advance(LEASE)

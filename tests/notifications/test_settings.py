@@ -27,7 +27,7 @@ def test_settings_are_replaced_as_a_whole(world: World) -> None:
     wishes = {
         "quiet_from": "22:00",
         "quiet_to": "08:00",
-        "switches": [{"circle_id": None, "kind": "mention", "in_app": True, "email": True}],
+        "switches": [{"circle_id": None, "kind": "mention", "in_app": True, "email": True, "webhook": True}],
     }
 
     answer = person.api.put(PATH, wishes).ok()

@@ -16,6 +16,7 @@ from circle.kernel.ids import new_id
 from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.models import Membership
+from circle.notifications.hook_models import NoticeHook
 from circle.notifications.models import Notification, NotificationSwitch, QuietHours
 
 
@@ -79,5 +80,5 @@ def _check_switches(uow: UnitOfWork, caller: Caller, switches: Sequence[dict[str
 
 def forget_person(uow: UnitOfWork, deleted: UserDeleted) -> None:
     """Delete the notices and wishes of an account that is being deleted."""
-    for table in (Notification, QuietHours, NotificationSwitch):
+    for table in (Notification, QuietHours, NotificationSwitch, NoticeHook):
         uow.session.execute(delete(table).where(table.user_id == deleted.user_id))

@@ -18,11 +18,15 @@ from circle.kernel import outbox
 from circle.kernel.db import Json
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
+from circle.notifications.hook_models import NoticeHook
 from circle.notifications.kinds import NOTICES, Kind
 from circle.notifications.models import Notification, NotificationSwitch, QuietHours
 from circle.notifications.quiet import next_loud
 
 EMAIL_TOPIC = "notifications.email"
+HOOK_TOPIC = "hooks.notice"
+# Delivers webhooks, in a queue where a slow address holds up no mail.
+RELAY_HOOKS = "hooks.relay"
 _AT_ONCE = 500
 
 
@@ -31,6 +35,7 @@ class Wish(NamedTuple):
 
     in_app: bool
     email: bool
+    webhook: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class _Person(NamedTuple):
     quiet_from: time | None
     quiet_to: time | None
     has_email: bool
+    hook_id: UUID | None
 
 
 def notify(
@@ -95,36 +101,44 @@ def _notify_some(uow: UnitOfWork, kind: Kind, tellings: Sequence[Telling]) -> in
     people = _people(uow, {one.user_id for one in tellings})
     wishes = _wishes(uow, kind, tellings)
     mail_leaves = bool(uow.use(Settings).mail_url)
-    rows, mails = [], {}
+    rows: list[Json] = []
+    leaving: dict[UUID, list[outbox.Announcement]] = {}
     for one in tellings:
         person, wish = people.get(one.user_id), wishes[one.user_id, one.circle_id]
-        mailed = mail_leaves and wish.email and person is not None and person.has_email
-        if person is None or not (wish.in_app or mailed):
+        if person is None:
+            continue
+        mailed = mail_leaves and wish.email and person.has_email
+        hook_id = person.hook_id if wish.webhook else None
+        if not (wish.in_app or mailed or hook_id):
             continue
         circle = circles[one.circle_id] if one.circle_id else None
         row = _row(uow, kind, one, circle, in_app=wish.in_app)
         rows.append(row)
-        if mailed:
-            mails[row["id"]] = (one.circle_id, _rings_at(uow.now, circle, person))
+        leaving[row["id"]] = _announcements(row, _rings_at(uow.now, circle, person), mailed=mailed, hook_id=hook_id)
     if not rows:
         return 0
     adding = insert(Notification).on_conflict_do_nothing(index_elements=["user_id", "key"]).returning(Notification.id)
     new = uow.session.scalars(adding, rows).all()
-    outbox.put_many(
-        uow,
-        [
-            outbox.Announcement(
-                key=f"notice:{notice_id}:email",
-                topic=EMAIL_TOPIC,
-                payload={"notification_id": str(notice_id)},
-                circle_id=mails[notice_id][0],
-                due_at=mails[notice_id][1],
-            )
-            for notice_id in new
-            if notice_id in mails
-        ],
-    )
+    announced = [one for notice_id in new for one in leaving[notice_id]]
+    outbox.put_many(uow, announced)
+    if any(one.topic == HOOK_TOPIC for one in announced):
+        uow.ring(RELAY_HOOKS)
     return len(new)
+
+
+def _announcements(
+    row: Mapping[str, Any], due_at: datetime, *, mailed: bool, hook_id: UUID | None
+) -> list[outbox.Announcement]:
+    """Return what leaves the house for a notice."""
+    notice_id, circle_id = row["id"], row["circle_id"]
+    payload = {"notification_id": str(notice_id)}
+    leaving = []
+    if mailed:
+        leaving.append(outbox.Announcement(f"notice:{notice_id}:email", EMAIL_TOPIC, payload, circle_id, due_at))
+    if hook_id:
+        hooked = {**payload, "hook_id": str(hook_id)}
+        leaving.append(outbox.Announcement(f"notice:{notice_id}:webhook", HOOK_TOPIC, hooked, circle_id, due_at))
+    return leaving
 
 
 def _row(uow: UnitOfWork, kind: Kind, one: Telling, circle: _Circle | None, *, in_app: bool) -> Json:
@@ -164,8 +178,19 @@ def _people(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, _Person]:
         ),
     )
     found = (
-        select(User.id, User.timezone, QuietHours.quiet_from, QuietHours.quiet_to, proven.label("has_email"))
+        select(
+            User.id,
+            User.timezone,
+            QuietHours.quiet_from,
+            QuietHours.quiet_to,
+            proven.label("has_email"),
+            NoticeHook.id.label("hook_id"),
+        )
         .outerjoin(QuietHours, QuietHours.user_id == User.id)
+        .outerjoin(
+            NoticeHook,
+            and_(NoticeHook.user_id == User.id, NoticeHook.disabled_at.is_(None), User.suspended_at.is_(None)),
+        )
         .where(User.id.in_(ids), User.deleted_at.is_(None))
     )
     return {row.id: _Person(*row) for row in uow.session.execute(found)}
@@ -183,14 +208,14 @@ def _wishes(uow: UnitOfWork, kind: Kind, tellings: Sequence[Telling]) -> dict[tu
     wishes = {(one.user_id, one.circle_id): Wish(in_app=True, email=notice.email) for one in tellings}
     switch = NotificationSwitch
     switches = uow.session.execute(
-        select(switch.user_id, switch.circle_id, switch.in_app, switch.email)
+        select(switch.user_id, switch.circle_id, switch.in_app, switch.email, switch.webhook)
         .where(
             switch.user_id.in_({one.user_id for one in tellings}),
             or_(switch.kind.is_(None), switch.kind == kind),
         )
         .order_by(switch.circle_id.is_not(None), switch.kind.is_not(None))
     ).all()
-    for user_id, circle_id, in_app, email in switches:
+    for user_id, circle_id, in_app, email, webhook in switches:
         for pair in [one for one in wishes if one[0] == user_id and circle_id in {None, one[1]}]:
-            wishes[pair] = Wish(in_app=in_app or notice.required, email=email)
+            wishes[pair] = Wish(in_app=in_app or notice.required, email=email, webhook=webhook)
     return wishes
