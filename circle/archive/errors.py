@@ -54,10 +54,11 @@ class ImportRunning(Conflict):
     text = Text("这个星球正在导入，请等它结束。", "An import of this circle is running; wait for its end.")
 
 
-class ImportNotUndoable(Conflict):
-    code = "import_not_undoable"
+class CircleInUse(Conflict):
+    code = "circle_in_use"
     text = Text(
-        "整个星球的导入不能撤销；请另开一个星球。", "An import of a whole circle can't be undone: open another circle."
+        "已有人加入或付款，整个星球的导入不能再撤销。",
+        "Somebody has joined or paid: the import of a whole circle can't be undone any more.",
     )
 
 

@@ -180,10 +180,13 @@ def request_import(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json)
     "/imports/<uuid:import_id>/undo",
     answer=schemas.ImportOut,
     status=202,
-    errors=(*FILING, WrongState, errors.ImportRunning, errors.ImportNotUndoable),
+    errors=(*FILING, WrongState, errors.ImportRunning, errors.CircleInUse),
 )
 def undo_import(uow: UnitOfWork, caller: Caller, import_id: UUID) -> Json:
-    """Take an import out again; what somebody has edited, answered or liked since stays, and the report names it."""
+    """Take an import out again; what somebody has edited, answered or liked since stays, and the report names it.
+
+    The import of a whole circle goes as long as nobody has joined: the circle is closed and hidden, its address free.
+    """
     return queries.import_page(import_undoing.request_undo(uow, caller, import_id), language())
 
 

@@ -13,11 +13,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 
-from circle.archive.errors import ImportNotUndoable, ImportRunning
+from circle.archive.errors import ImportRunning
+from circle.archive.export_models import ExportScope
 from circle.archive.importing.document import ANSWER
 from circle.archive.importing.survey import note
 from circle.archive.models import STATUS, Import, ImportedFile, ImportFormat, ImportStatus
-from circle.archive.policy import require_import
+from circle.archive.policy import require_exporter, require_import
+from circle.archive.services.import_circle_undoing import clear, forget_what_was_said, put_out_of_sight
 from circle.archive.services.import_requests import LEASE, MAX_REPORT, RUN_JOB, LeaseLost
 from circle.archive.services.import_talk import derived_id
 from circle.kernel import audit, changes
@@ -41,6 +43,7 @@ class _Taken:
     """An undoing that was taken up, outside any transaction. `lease` is the proof that it is still this worker's."""
 
     id: UUID
+    is_circle: bool
     lease: datetime
     counts: dict[str, int]
     report: list[Json]
@@ -49,20 +52,23 @@ class _Taken:
 def request_undo(uow: UnitOfWork, caller: Caller, import_id: UUID) -> Import:
     """Have a worker take an ended import out again; asking twice changes nothing.
 
-    Errors: NotFound, MissingPermission, WrongState while it runs, ImportNotUndoable, ImportRunning (another one).
+    Errors: NotFound, MissingPermission, WrongState while it runs, CircleInUse, ImportRunning (another one).
     """
     found = require_import(uow, caller, import_id)
     uow.session.refresh(found, with_for_update=True)
     if found.status in {ImportStatus.UNDOING, ImportStatus.UNDONE}:
         return found
-    if found.format == ImportFormat.CIRCLE:
-        raise ImportNotUndoable
+    is_circle = found.format == ImportFormat.CIRCLE
+    if is_circle:
+        require_exporter(uow, caller, found.circle_id, ExportScope.CIRCLE)
     found.status = STATUS.require(ImportStatus(found.status), ImportStatus.UNDOING)
     open_one = select(Import.id).where(
         Import.circle_id == found.circle_id, Import.finished_at.is_(None), Import.id != found.id
     )
     if uow.session.scalar(open_one) is not None:
         raise ImportRunning
+    if is_circle:
+        put_out_of_sight(uow, found)
     found.leased_until = uow.now
     audit.record(uow, caller, "import.undo", circle_id=found.circle_id, subject_kind="import", subject_id=found.id)
     uow.ring(RUN_JOB)
@@ -101,7 +107,7 @@ def _take_up(uow: UnitOfWork) -> _Taken | None:
     # A killed run counted what it took out; what it kept is judged again.
     counts = {name: number for name, number in found.counts.items() if name != "kept"}
     report = [one for one in found.report if one["code"] != "changed_since"]
-    return _Taken(found.id, lease, counts, report)
+    return _Taken(found.id, found.format == ImportFormat.CIRCLE, lease, counts, report)
 
 
 def _hold(uow: UnitOfWork, taken: _Taken, **values: Any) -> None:
@@ -119,6 +125,21 @@ def _take_out(uow: UnitOfWork, taken: _Taken, after: UUID) -> UUID | None:
     """Take out a batch of posts; return the last one looked at, None at the end."""
     _hold(uow, taken)
     ids = _lock_some(uow, taken, after)
+    if taken.is_circle:
+        forget_what_was_said(uow, ids)
+    going, kept = _judge(uow, taken, ids)
+    _empty(uow, going)
+    _count(taken.counts, "removed", len(going))
+    _count(taken.counts, "kept", len(kept))
+    taken.report.extend(note(key, "changed_since") for key in kept)
+    _hold(uow, taken, counts=taken.counts, report=taken.report[:MAX_REPORT])
+    return ids[-1] if len(ids) == BATCH else None
+
+
+def _judge(uow: UnitOfWork, taken: _Taken, ids: Sequence[UUID]) -> tuple[list[Post], list[str]]:
+    """Return which of these posts go, and the keys of those that somebody has touched since."""
+    if taken.is_circle:
+        return list(uow.session.scalars(select(Post).where(Post.id.in_(ids)))), []
     # A statement of its own: what was said and edited while this one waited for the locks counts.
     rows = uow.session.execute(
         select(Post, ImportedFile.import_key, Answer, _touched(taken.id).label("touched"))
@@ -129,13 +150,7 @@ def _take_out(uow: UnitOfWork, taken: _Taken, after: UUID) -> UUID | None:
     ).all()
     kept = [row for row in rows if row.touched or _is_answered_here(row.Post.id, row.Answer)]
     kept_ids = {row.Post.id for row in kept}
-    going = [row.Post for row in rows if row.Post.id not in kept_ids]
-    _empty(uow, going)
-    _count(taken.counts, "removed", len(going))
-    _count(taken.counts, "kept", len(kept))
-    taken.report.extend(note(row.import_key, "changed_since") for row in kept)
-    _hold(uow, taken, counts=taken.counts, report=taken.report[:MAX_REPORT])
-    return ids[-1] if len(ids) == BATCH else None
+    return [row.Post for row in rows if row.Post.id not in kept_ids], [row.import_key for row in kept]
 
 
 def _lock_some(uow: UnitOfWork, taken: _Taken, after: UUID) -> Sequence[UUID]:
@@ -203,6 +218,15 @@ def _finish(uow: UnitOfWork, taken: _Taken) -> None:
     """Take out columns and tags that the import made and that hold nothing now, and end it."""
     _hold(uow, taken)
     found = uow.session.get_one(Import, taken.id, with_for_update=True, populate_existing=True)
+    if taken.is_circle:
+        clear(uow, found)
+    else:
+        _remove_empty_shelves(uow, found)
+    found.status = STATUS.require(ImportStatus(found.status), ImportStatus.UNDONE)
+    found.leased_until = None
+
+
+def _remove_empty_shelves(uow: UnitOfWork, found: Import) -> None:
     began, ended = found.started_at or found.created_at, found.finished_at or uow.now
     empty = (
         Column.circle_id == found.circle_id,
@@ -216,8 +240,6 @@ def _finish(uow: UnitOfWork, taken: _Taken) -> None:
     for column_id in columns:
         changes.record(uow, circle_id=found.circle_id, kind="column", item_id=column_id, operation="deleted")
     _remove_empty_tags(uow, found, began, ended)
-    found.status = STATUS.require(ImportStatus(found.status), ImportStatus.UNDONE)
-    found.leased_until = None
 
 
 def _remove_empty_tags(uow: UnitOfWork, found: Import, began: object, ended: object) -> None:

@@ -239,6 +239,51 @@ def test_it_comes_into_an_empty_circle_of_ones_own_only(
     assert partner.api.post(f"{lived_in.path}/imports", body).code == "missing_permission"
 
 
+def brought(world: World, circle: BuiltCircle, content: bytes, tmp_path: Path, sql: Any) -> str:
+    """Bring an export into a circle; return the path of the import."""
+    bring(world, circle, content, tmp_path)
+    found = sql("SELECT id FROM imports WHERE circle_id = :c", c=circle.id)
+    return f"/imports/{found[0]['id']}"
+
+
+def test_an_import_is_undone_while_nobody_has_joined(
+    world: World, lived_in: BuiltCircle, empty: BuiltCircle, tmp_path: Path, sql: Any
+) -> None:
+    export = world.export(lived_in.owner, lived_in, "circle", "archive")
+    path = brought(world, empty, export.content, tmp_path, sql)
+
+    empty.owner.api.post(f"{path}/undo").ok(202)
+    empty.owner.api.post(f"{path}/undo").ok(202)
+    assert [world.run_job("archive.run_imports"), world.run_job("archive.run_imports")] == [1, 0]
+
+    told = empty.owner.api.get(path).ok()
+    words = "SELECT count(*) AS n FROM posts WHERE circle_id = :c AND (title <> '' OR body <> '' OR purged_at IS NULL)"
+    assert (told["status"], sql(words, c=empty.id)[0]["n"]) == ("undone", 0)
+    left = (
+        "SELECT circle_id FROM comments UNION SELECT circle_id FROM tags UNION SELECT circle_id FROM columns"
+        " UNION SELECT circle_id FROM imported_records"
+    )
+    assert empty.id not in {one["circle_id"] for one in sql(left)}
+    names = "SELECT DISTINCT display_name FROM users JOIN memberships ON user_id = users.id WHERE circle_id = :c"
+    assert {one["display_name"] for one in sql(names, c=empty.id)} == {"新星主", "已注销用户"}
+    assert world.person().api.get(empty.path).status == 404
+    assert len(lived_in.owner.api.get(f"{lived_in.path}/posts").ok()["items"]) == 3
+    again = world.circle(empty.owner, tiers=(), name="再来", slug=empty.slug)
+    assert [one["code"] for one in bring(world, again, export.content, tmp_path).report] == ["not_live"]
+
+
+def test_an_import_that_somebody_has_joined_stays(
+    world: World, lived_in: BuiltCircle, empty: BuiltCircle, tmp_path: Path, sql: Any
+) -> None:
+    export = world.export(lived_in.owner, lived_in, "circle", "archive")
+    path = brought(world, empty, export.content, tmp_path, sql)
+    partner = world.member(empty, role="partner")
+
+    assert partner.api.post(f"{path}/undo").code == "missing_permission"
+    assert empty.owner.api.post(f"{path}/undo").code == "circle_in_use"
+    assert (empty.owner.api.get(path).ok()["status"], empty.owner.api.get(empty.path).ok()["closed"]) == ("done", False)
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
