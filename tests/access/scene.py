@@ -40,7 +40,7 @@ class Scene:
         connections.current = OneConnection(connection)
         world, secrets = World(app, units), Secrets()
         with app.app_context():
-            cast = gather(world, clock, secrets, connection)
+            cast = gather(world, clock, secrets)
             content = fill(world, clock, cast, secrets)
         # As if everything had been committed: the change log shows nothing of transactions that still run.
         connection.execute(text("UPDATE changes SET xid = 1"))
