@@ -4,6 +4,8 @@ import os
 import pwd
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -14,8 +16,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
-import psycopg
-from psycopg import sql
 
 from circle.embedded.datafolder import LOOPBACK, DataFolder
 from circle.embedded.processes import EngineError, Owner, end, find, spawn, wait_until
@@ -25,6 +25,9 @@ DATABASE = ROLE = "circle"
 SUPERUSER = "postgres"
 _START_TIMEOUT_SECONDS = 60.0  # crash recovery replays the write-ahead log before it answers
 _STOP_GRACE_SECONDS = 20.0
+_PROBE_TIMEOUT_SECONDS = 5.0
+_PROTOCOL_3 = 3 << 16
+_MOST_OF_ANSWER = 1024  # left unread, it would be a reset connection in the server's log
 _COPIED = ("bin/initdb", "bin/postgres", "lib", "share")
 
 _SETTINGS = {
@@ -94,8 +97,8 @@ class Postgres:
             )
 
     def wait_ready(self, process: psutil.Process) -> bool:
-        """Wait until the application's database can be used; it is made if there is none."""
-        return wait_until(self._prepare_database, process, timeout=_START_TIMEOUT_SECONDS)
+        """Wait until the server lets people in."""
+        return wait_until(self._asks_who_is_there, process, timeout=_START_TIMEOUT_SECONDS)
 
     def end(self, process: psutil.Process) -> None:
         """Fast shutdown: open transactions are rolled back, the cluster is left clean."""
@@ -104,31 +107,20 @@ class Postgres:
             shutil.rmtree(copy, ignore_errors=True)
             self._folder.remember("postgres_copy", None)
 
-    def _prepare_database(self) -> bool:
+    def _asks_who_is_there(self) -> bool:
+        """Whether the server answers with a demand for a password, and not that it is still starting.
+
+        By hand: a client library would be 15 MB in a process that lives as long as the server.
+        """
+        names = f"user\0{ROLE}\0database\0{DATABASE}\0\0".encode()
+        startup = struct.pack("!ii", 8 + len(names), _PROTOCOL_3) + names
+        address = (LOOPBACK, int(self._folder.recall("postgres_port")))
         try:
-            connection = psycopg.connect(
-                host=LOOPBACK,
-                port=self._folder.recall("postgres_port"),
-                user=SUPERUSER,
-                password=self._folder.secret("postgres_superuser_password"),
-                dbname="postgres",
-                connect_timeout=5,
-                autocommit=True,
-            )
-        except psycopg.OperationalError:
+            with socket.create_connection(address, timeout=_PROBE_TIMEOUT_SECONDS) as probe:
+                probe.sendall(startup)
+                return probe.recv(_MOST_OF_ANSWER)[:1] == b"R"
+        except OSError:
             return False
-        with connection:
-            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone()
-            if known is None:
-                # Not a superuser: a flaw in the application must not reach the server's files.
-                create_role = sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}")
-                password = sql.Literal(self._folder.secret("postgres_password"))
-                connection.execute(create_role.format(sql.Identifier(ROLE), password))
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-            if known is None:
-                create_database = sql.SQL("CREATE DATABASE {} OWNER {}")
-                connection.execute(create_database.format(sql.Identifier(DATABASE), sql.Identifier(ROLE)))
-        return True
 
     def _make_cluster(self, programs: Path, home: str, descriptors: tuple[int, ...]) -> None:
         # Made under another name first, so that a kill halfway leaves nothing that looks complete.
@@ -138,7 +130,7 @@ class Postgres:
         password_file.touch(mode=0o600)
         password_file.write_text(self._folder.secret("postgres_superuser_password"), encoding="utf-8")
         self._hand_over(password_file)
-        command = [
+        initdb = [
             f"{programs}/bin/initdb",
             f"--pgdata={home}/data.new",
             f"--username={SUPERUSER}",
@@ -153,24 +145,34 @@ class Postgres:
             *([] if self._folder.recall("durable") else ["--no-sync"]),
         ]
         try:
-            result = subprocess.run(  # noqa: S603
-                command,
-                cwd=self._home,
-                env=_environ(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
-                pass_fds=descriptors,
-                user=self._owner.uid if self._owner else None,
-                group=self._owner.gid if self._owner else None,
-                extra_groups=[] if self._owner else None,
-            )
+            self._run(initdb, descriptors)
         finally:
             password_file.unlink()
-        if result.returncode != 0:
-            raise EngineError(f"postgres: initdb failed:\n{result.stdout.decode(errors='replace')}")
+        # Without a server, so that nobody ever meets one that is not complete.
+        alone = [f"{programs}/bin/postgres", "--single", "-D", f"{home}/data.new", "-c", "exit_on_error=on", "postgres"]
+        password = self._folder.secret("postgres_password")  # hexadecimal
+        # Not a superuser: a flaw in the application must not reach the server's files.
+        create_role = f"CREATE ROLE {ROLE} LOGIN CREATEDB CREATEROLE PASSWORD '{password}'"
+        self._run(alone, descriptors, says=f"{create_role}\nCREATE DATABASE {DATABASE} OWNER {ROLE}\n")
         unfinished.rename(self._home / "data")
+
+    def _run(self, command: list[str], descriptors: tuple[int, ...], *, says: str = "") -> None:
+        """Run one of the wheel's programs to its end, as the server's user."""
+        result = subprocess.run(  # noqa: S603
+            command,
+            cwd=self._home,
+            env=_environ(),
+            input=says.encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            pass_fds=descriptors,
+            user=self._owner.uid if self._owner else None,
+            group=self._owner.gid if self._owner else None,
+            extra_groups=[] if self._owner else None,
+        )
+        if result.returncode != 0:
+            raise EngineError(f"postgres: {Path(command[0]).name} failed:\n{result.stdout.decode(errors='replace')}")
 
     @contextmanager
     def _opened_home(self) -> Iterator[tuple[str, tuple[int, ...]]]:
