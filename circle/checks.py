@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from circle import jobs, subscribers
 from circle.billing import oversight
-from circle.database import newest_revision
+from circle.database import newest_revision, present_revision
 from circle.jobs import JobLog
 from circle.kernel.checks import Check
 from circle.kernel.errors import Unavailable
@@ -57,8 +57,7 @@ def database_is_new_enough(units: Units) -> str | None:
 def database_is_migrated(units: Units) -> str | None:
     newest = newest_revision()
     with units.read() as uow:
-        known = uow.session.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
-        present = uow.session.scalar(text("SELECT version_num FROM alembic_version")) if known else None
+        present = present_revision(uow.session)
     if present == newest:
         return None
     return f"the schema is at {present or 'nothing'}, the code at {newest}: run `circle release`"

@@ -69,10 +69,12 @@ def sql() -> None:
 def _require_one_line() -> None:
     from alembic.script import ScriptDirectory
 
-    from circle.database import alembic_config
+    from circle.database import alembic_config, newest_revision
 
     scripts = ScriptDirectory.from_config(alembic_config(""))
     heads, bases = scripts.get_heads(), scripts.get_bases()
     merges = [script.revision for script in scripts.walk_revisions() if script.is_branch_point or script.is_merge_point]
     if len(heads) > 1 or len(bases) > 1 or merges:
         raise click.ClickException(f"migrations are not one line: heads {', '.join(heads)}")
+    if heads != [newest_revision()]:
+        raise click.ClickException(f"the newest migration is {heads[0]}, by its file's name {newest_revision()}")

@@ -85,15 +85,18 @@ def release() -> None:
     from sqlalchemy import create_engine
     from sqlalchemy.exc import OperationalError
 
-    from circle.database import migrate
+    from circle.database import migrate, newest_revision, present_revision
     from circle.kernel.errors import Unavailable
     from circle.subscribers import RELEASE
 
     settings = read_settings()
     engine = create_engine(settings.database_url, connect_args={"connect_timeout": 5})
-    _patiently("the database", lambda: engine.connect().close(), OperationalError)
+    connection = _patiently("the database", engine.connect, OperationalError)
+    with connection:
+        present = present_revision(connection)
     engine.dispose()
-    migrate(settings.database_url)
+    if present != newest_revision():
+        migrate(settings.database_url)
     with installation(settings) as units:
         for prepare in RELEASE:
             _patiently("the object storage", lambda step=prepare: step(units), Unavailable)  # type: ignore[misc]
