@@ -13,18 +13,20 @@ It takes no ids: it reads its due rows itself, so that a ring that was lost, dou
 import ctypes
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from flask import Flask
 from rq import Worker
+from rq.job import Job
 
 from circle.app import create_app
 from circle.config import Settings
-from circle.jobs import JobLog
+from circle.jobs import JobLog, load_job
 from circle.kernel.queue import RqDoorbell
 from circle.kernel.uow import Units
 from circle.testmode import unless_draining
@@ -36,6 +38,8 @@ log = structlog.get_logger(__name__)
 Work = Callable[[Units], int]
 
 _PACKAGE = "workers."
+_JOB_NAME = re.compile(r"workers\.[a-z][a-z_]*\.[a-z][a-z_]*")
+_SHOWN_OF_A_NAME = 80
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _app: Flask | None = None
 
@@ -86,9 +90,39 @@ def application() -> Flask:
     return _app
 
 
-class QueueWorker(Worker):
-    """RQ's forking worker with our habits."""
+class ForgedJob(Exception):
+    """Something lies in the queue that no doorbell of ours put there."""
 
+
+class RungJob(Job):
+    """A ring as it lies in Redis, believed only as far as it names a job of ours.
+
+    RQ would call whatever function is named there, with arguments, callbacks and webhooks: whoever writes to Redis
+    could run anything.
+    """
+
+    @property
+    def func(self) -> RegisteredJob:
+        """Return the job. Errors: ForgedJob."""
+        name = str(self.func_name)
+        if not _JOB_NAME.fullmatch(name) or self.instance or self.args or self.kwargs:
+            raise ForgedJob(name[:_SHOWN_OF_A_NAME])
+        try:
+            return cast("RegisteredJob", load_job(name.removeprefix(_PACKAGE)))
+        except LookupError as error:
+            raise ForgedJob(name[:_SHOWN_OF_A_NAME]) from error
+
+    def restore(self, raw_data: Any) -> None:
+        """Read the ring without what may be called besides the job: ours name nothing."""
+        super().restore(raw_data)
+        self.webhooks = []
+        self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
+
+
+class QueueWorker(Worker):
+    """RQ's forking worker with our habits: JSON only, and no job but ours."""
+
+    job_class = RungJob
     # Redis that comes back is noticed soon.
     max_connection_wait_time = 2.0
 
