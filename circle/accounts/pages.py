@@ -6,6 +6,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from circle.accounts import queries
+from circle.accounts.addresses import read_address
 from circle.accounts.routes import LOG_IN
 from circle.accounts.services import sessions
 from circle.kernel.caller import Caller
@@ -45,11 +46,12 @@ def account_blueprint() -> Blueprint:
     def log_in() -> AnyResponse:
         require_our_form(_FORM)
         address, password = request.form.get("address", "")[:_MOST].strip(), request.form.get("password", "")[:_MOST]
-        by = {"phone": address} if address.startswith("+") else {"email": address}
         try:
-            count_request(LOG_IN, None, by)
+            by = read_address(*((None, address) if address.startswith("+") else (address, None)))
+            named = {by.kind.value: by.value}
+            count_request(LOG_IN, None, named)
             with system().units.write() as uow:
-                opened = sessions.log_in(uow, **by, password=password, device_name=_browser())
+                opened = sessions.log_in(uow, **named, password=password, device_name=_browser())
         except CircleError as refusal:
             return _show(None, refusal=refusal)
         response = redirect("/account", 303)
