@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from sqlalchemy import select
 
 from circle.archive.policy import require_look_at_column
-from circle.archive.rendering import as_html, xml_text
+from circle.archive.rendering import as_html, is_safe_link, xml_text
 from circle.circles.models import Circle
 from circle.config import Settings
 from circle.kernel.caller import Caller
@@ -120,7 +120,9 @@ def _html(card: Json, site: str) -> str:
     """Return the text and its answer; pictures of ours need a log-in, so that they are links."""
 
     def link(address: str) -> str | None:
-        return f"{site}{address}" if address.startswith("/") and not address.startswith("//") else address
+        if address.startswith("/") and not address.startswith("//"):
+            return f"{site}{address}"
+        return address if is_safe_link(address) else None
 
     texts = [card["body"]]
     answer = (card["question"] or {}).get("answer")

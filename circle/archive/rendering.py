@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import cache
+from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -11,6 +12,8 @@ from circle.posts.services.mentions import plain
 
 # Characters that XML 1.0 has no way to write.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Where a link of somebody's text may lead: a list of what is good, because nobody knows all that is bad.
+_SCHEMES = frozenset({"http", "https", "mailto"})
 # Deeper nesting than anybody writes; readers of books and feeds have small stacks.
 _MOST_NESTING = 20
 
@@ -21,6 +24,14 @@ Resolve = Callable[[str], str | None]
 def xml_text(text: str) -> str:
     """Return the text without what XML can't say."""
     return _NOT_XML.sub("", text)
+
+
+def is_safe_link(address: str) -> bool:
+    """Tell whether a full address is one that people may be led to from somebody else's text."""
+    try:
+        return urlsplit(address).scheme in _SCHEMES
+    except ValueError:
+        return False
 
 
 def as_html(text: str, *, link: Resolve, picture: Resolve) -> str:
