@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from circle.kernel import errors as e
 from circle.kernel.cursor import BadCursor
-from circle.kernel.idempotency import AnswerLost, KeyReused, StillRunning
+from circle.kernel.idempotency import MAX_KEY, AnswerLost, KeyReused, StillRunning
 from circle.web.answers import JSON, PROBLEM
 from circle.web.examples import example_of
+from circle.web.refusals import BadIdempotencyKey, IdempotencyKeyRequired, ScopeMissing
 
 if TYPE_CHECKING:
     from circle.web.routes import Operation
@@ -35,9 +36,10 @@ def describe(operation: "Operation", view: Callable[..., Any]) -> dict[str, Any]
     if parameters:
         document["parameters"] = parameters
     if operation.body is not None:
-        example = example_of(operation.body())
-        content = {JSON: {"schema": operation.body, "example": example}}
-        document["requestBody"] = {"required": True, "content": content}
+        schema = operation.body()
+        content = {JSON: {"schema": operation.body, "example": example_of(schema)}}
+        needed = any(field.required for field in schema.fields.values())
+        document["requestBody"] = {"required": needed, "content": content}
     if operation.public:
         document["security"] = [{}, {"bearer": []}]
     return document
@@ -74,11 +76,7 @@ def _refusals(operation: "Operation") -> dict[str, Any]:
 
 
 def _implied_errors(operation: "Operation") -> Iterator[type[e.CircleError]]:
-    if not operation.public or operation.reads is False:
-        yield e.Unauthenticated
-    if operation.public:
-        yield e.Unauthenticated
-    yield e.Forbidden
+    yield from (e.Unauthenticated, e.Forbidden, ScopeMissing)
     if re.search(r"<\w+:", operation.path):
         yield e.NotFound
     if operation.body is not None:
@@ -86,7 +84,9 @@ def _implied_errors(operation: "Operation") -> Iterator[type[e.CircleError]]:
     if operation.query is not None:
         yield from (BadCursor, e.Invalid)
     if operation.method == "POST":
-        yield from (e.Malformed, StillRunning, KeyReused, AnswerLost)
+        yield from (e.Malformed, BadIdempotencyKey, StillRunning, KeyReused, AnswerLost)
+    if operation.key_required:
+        yield IdempotencyKeyRequired
     if not operation.reads:
         yield e.Conflict
     if operation.versioned:
@@ -102,7 +102,7 @@ def _header_parameters(operation: "Operation") -> Iterator[dict[str, Any]]:
             "in": "header",
             "name": "Idempotency-Key",
             "required": operation.key_required,
-            "schema": {"type": "string", "maxLength": 200},
+            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[ -~]+$"},
             "description": "Any unique string: the first answer is kept for 24 hours and replayed.",
         }
     if operation.versioned:

@@ -14,33 +14,18 @@ import orjson
 from flask import Blueprint, Response, g, request
 
 from circle.kernel.caller import Caller
-from circle.kernel.errors import CircleError, Forbidden, Malformed, Unauthenticated, UnsupportedMedia
+from circle.kernel.errors import CircleError, Malformed, Unauthenticated, UnsupportedMedia
 from circle.kernel.idempotency import MAX_KEY, IdempotencyKey, Replay, Steps
-from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork
 from circle.web.answers import Answer, dumps, json_response, show_allowance, text_response, version_from_if_match
 from circle.web.fields import Schema
 from circle.web.limits import Limit
+from circle.web.refusals import BadIdempotencyKey, IdempotencyKeyRequired, ScopeMissing
 from circle.web.system import Gate, System, system
 from circle.web.validation import load
 
 View = Callable[..., Any]
 READ, WRITE = "read", "write"
-
-
-class ScopeMissing(Forbidden):
-    code = "scope_missing"
-    text = Text("这个令牌没有“{scope}”权限。", "This token lacks the scope '{scope}'.")
-
-
-class IdempotencyKeyRequired(Malformed):
-    code = "idempotency_key_required"
-    text = Text("这里必须带 Idempotency-Key。", "An Idempotency-Key is required here.")
-
-
-class BadIdempotencyKey(Malformed):
-    code = "bad_idempotency_key"
-    text = Text("Idempotency-Key 无效。", "The Idempotency-Key is not valid.")
 
 
 @dataclass(frozen=True, slots=True)
