@@ -1,4 +1,4 @@
-"""Looking after an installation: `circle doctor`, `circle user operator|suspend|restore`."""
+"""Looking after an installation: `circle doctor`, `circle after-restore`, `circle user …`."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,6 +35,20 @@ def doctor(context: click.Context) -> None:
             click.echo(f"  WRONG  {check.name}: {first_line}" if trouble else f"  ok     {check.name}")
     click.echo(f"{wrong} wrong" if wrong else "all is well")
     context.exit(1 if wrong else 0)
+
+
+@circle.command(name="after-restore")
+def after_restore() -> None:
+    """Run once after the database came from a back-up, before anything is started."""
+    from circle.billing.services import breaker
+    from circle.kernel import changes
+
+    with installation(read_settings()) as units, units.write() as uow:
+        changes.begin_generation(uow)
+        breaker.stop_after_restore(uow)
+    click.echo(
+        "clients will fetch anew what was taken back; automatic charges wait for `circle billing release-breaker`"
+    )
 
 
 @circle.group()

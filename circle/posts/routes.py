@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from circle.kernel.caller import Caller
+from circle.kernel.changes import ChangesLost
 from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
@@ -63,7 +64,11 @@ def list_posts(uow: UnitOfWork, caller: Caller | None, circle_id: UUID, query: J
 
 
 @of_circle.get(
-    "/circles/<uuid:circle_id>/changes", query=PageArgs, answer=schemas.ChangePage, hot=True, errors=(Banned,)
+    "/circles/<uuid:circle_id>/changes",
+    query=PageArgs,
+    answer=schemas.ChangePage,
+    hot=True,
+    errors=(Banned, ChangesLost),
 )
 def list_changes(uow: UnitOfWork, caller: Caller, circle_id: UUID, query: Json) -> Json:
     """What was created, updated or deleted since a cursor, oldest first, for clients that work offline.

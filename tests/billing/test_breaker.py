@@ -187,3 +187,21 @@ def test_what_is_under_way_is_asked_about_and_not_sent_again(
 def test_a_closed_breaker_is_released_without_a_word(world: World, sql: Any) -> None:
     assert release(world) == []
     assert sql("SELECT 1 FROM audit_log WHERE action = 'breaker.release'") == []
+
+
+def test_after_a_restore_nobody_is_charged_unasked_until_an_operator_has_compared_the_books(
+    world: World, clock: ManualClock, circle: BuiltCircle, sql: Any
+) -> None:
+    member = world.subscriber(circle)
+    until_due(world, clock)
+    with world.units.write() as uow:
+        breaker.stop_after_restore(uow)
+        breaker.stop_after_restore(uow)
+
+    world.run_billing("charge")
+    stopped = paid(world, member)
+    assert trips(sql) == ["restored"]
+    assert release(world) == ["restored"]
+    world.run_billing("charge")
+
+    assert (stopped, paid(world, member)) == (0, 1)

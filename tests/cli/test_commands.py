@@ -131,6 +131,14 @@ def test_a_person_is_suspended_and_restored(run: Run, environ: dict[str, str]) -
         assert run("user", "restore", person.email).output == "林晓 may log in\n"
 
 
+def test_after_a_restore_automatic_charges_wait_for_the_operator(run: Run) -> None:
+    assert run("after-restore").exit_code == 0
+
+    assert "WRONG  automatic charges are not stopped: " in run("doctor").output
+    assert run("billing", "release-breaker").output == "released: restored\n"
+    assert "ok     automatic charges are not stopped" in run("doctor").output
+
+
 def test_an_unknown_operator_is_refused(run: Run) -> None:
     result = run("user", "operator", "nobody@example.org")
 

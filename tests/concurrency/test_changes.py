@@ -9,6 +9,9 @@ from threading import Event
 from typing import Any
 from uuid import UUID
 
+import pytest
+from sqlalchemy import delete, text
+
 from circle.kernel import changes
 from circle.kernel.clock import elapsed
 from circle.kernel.ids import new_id
@@ -140,12 +143,47 @@ def test_the_log_goes_on_after_a_restore_has_reset_transaction_ids(world: World,
     assert [one["id"] for one in rest["items"]] == [str(since)]
 
 
+def test_who_saw_what_a_restore_took_back_is_told_to_begin_anew(world: World, units: Units, generations: None) -> None:
+    circle = world.circle()
+    kept, taken_back, since = new_id(), new_id(), new_id()
+    with units.write() as uow:
+        _record(uow, circle.id, kept)
+    follow(circle.owner.api, circle, until=1)
+    older = circle.owner.api.get(f"{circle.path}/changes").ok()["next_cursor"]
+    with units.write() as uow:
+        _record(uow, circle.id, taken_back)
+    follow(circle.owner.api, circle, until=2)
+    newer = circle.owner.api.get(f"{circle.path}/changes").ok()["next_cursor"]
+    with units.write() as uow:
+        uow.session.execute(delete(changes.Change).where(changes.Change.item_id == taken_back))
+        changes.begin_generation(uow)
+
+    quiet = circle.owner.api.get(f"{circle.path}/changes?cursor={newer}")
+    with units.write() as uow:
+        _record(uow, circle.id, since)
+    anew = follow(circle.owner.api, circle, until=2)
+    lost = circle.owner.api.get(f"{circle.path}/changes?cursor={newer}")
+    rest = circle.owner.api.get(f"{circle.path}/changes?cursor={older}").ok()
+
+    assert (quiet.status, quiet.code) == (lost.status, lost.code) == (410, "changes_lost")
+    assert [one["id"] for one in anew] == [str(kept), str(since)]
+    assert [one["id"] for one in rest["items"]] == [str(since)]
+
+
 def test_only_those_who_may_look_follow_a_circle(world: World, api: Api) -> None:
     hidden = world.circle(preview_policy="none")
 
     assert api.get(f"{hidden.path}/changes").status == 401
     assert world.person().api.get(f"{hidden.path}/changes").status == 404
     assert hidden.owner.api.get(f"{hidden.path}/changes?cursor=nonsense").code == "bad_cursor"
+
+
+@pytest.fixture
+def generations(units: Units) -> Iterator[None]:
+    """Begin generations here: the next test's changes are of the first one again."""
+    yield
+    with units.write() as uow:
+        uow.session.execute(text("ALTER TABLE changes ALTER COLUMN generation SET DEFAULT 0"))
 
 
 def _record(uow: UnitOfWork, circle_id: UUID, post_id: UUID, **position: int) -> None:

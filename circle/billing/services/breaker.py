@@ -36,6 +36,7 @@ class Rule(StrEnum):
     TOO_OFTEN = "too_often"  # more than two charges for one period of a subscription
     TOO_MUCH = "too_much"  # more than the price
     TOO_MANY = "too_many"  # more charges in a day than three times the busiest before
+    RESTORED = "restored"  # the database came from a back-up: what was charged after it is not known here
 
 
 class Numbered(Protocol):
@@ -155,6 +156,11 @@ def _trip(uow: UnitOfWork, broken: _Broken) -> None:
     )
     log.error("billing_stopped", rule=broken.rule.value, **broken.detail)
     _note(uow, "breaker.trip", rule=broken.rule.value, **broken.detail)
+
+
+def stop_after_restore(uow: UnitOfWork) -> None:
+    """Charge nobody unasked until an operator has compared the providers' books since the back-up."""
+    _trip(uow, _Broken(Rule.RESTORED, {}))
 
 
 def release(uow: UnitOfWork) -> list[str]:

@@ -24,7 +24,7 @@ class SyncedKinds:
 
 
 def since(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, cursor: str | None, limit: int) -> Json:
-    """Return a page of changes. Errors: NotFound, Banned, BadCursor."""
+    """Return a page of changes. Errors: NotFound, Banned, BadCursor, ChangesLost."""
     standing = require_look(uow, caller, circle_id)
     kinds = uow.use(SyncedKinds).by_kind
     rows, next_cursor, has_more = changes.since(uow, circle_id, kinds=kinds, cursor=cursor, limit=limit)
