@@ -55,8 +55,14 @@ def _connection() -> "psycopg.Connection[dict[str, Any]]":
     return found
 
 
+@cache
+def _sql(query: Query) -> bytes:
+    return query.sql.encode()
+
+
 def _rows(query: Query, params: dict[str, Any]) -> Response:
-    rows = query.run(_connection(), params)
+    cursor = psycopg.RawCursor(_connection(), row_factory=dict_row)
+    rows = cursor.execute(_sql(query), query.arguments(params), prepare=True).fetchall()
     return Response(orjson.dumps(rows, option=orjson.OPT_UTC_Z), mimetype="application/json")
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, Uuid, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Numeric, UniqueConstraint, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,8 +17,8 @@ class CheckIn(Base):
     __tablename__ = "check_ins"
 
     id: Mapped[Id]
-    camp_id: Mapped[UUID] = mapped_column(ForeignKey("camps.id"))
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    camp_id: Mapped[UUID]
+    user_id: Mapped[UUID]
     day: Mapped[date]
     body: Mapped[str]
     number: Mapped[Decimal | None] = mapped_column(Numeric(12, 3))
@@ -41,6 +41,12 @@ class CheckIn(Base):
 
     __table_args__ = (
         UniqueConstraint("camp_id", "user_id", "day"),
+        # By the day row alone: camp and person stand behind it, and the camp's row is not locked by every entry.
+        ForeignKeyConstraint(
+            ["camp_id", "user_id", "day"],
+            ["check_in_days.camp_id", "check_in_days.user_id", "check_in_days.day"],
+            name="fk_check_ins_day",
+        ),
         Index("ix_check_ins_feed", "camp_id", text("id DESC"), postgresql_where=text("removed_at IS NULL")),
         Index("ix_check_ins_user", "user_id", text("id DESC")),
         Index("ix_check_ins_pinned", "camp_id", text("id DESC"), postgresql_where=text("pinned_at IS NOT NULL")),

@@ -1,6 +1,6 @@
 """Refusals of camps."""
 
-from circle.kernel.errors import Conflict, Forbidden, on_constraint
+from circle.kernel.errors import Conflict, Forbidden, Overtaken, on_constraint
 from circle.kernel.text import Text
 
 
@@ -99,3 +99,5 @@ class CertificateNotReady(Conflict):
 
 
 on_constraint("pk_camp_members", AlreadyInCamp)
+on_constraint("ck_camp_standings_total", Overtaken)
+on_constraint("uq_check_ins_camp_id_user_id_day", Overtaken)

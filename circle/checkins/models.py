@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -145,8 +145,8 @@ class CheckInDay(Base):
 
     __tablename__ = "check_in_days"
 
-    camp_id: Mapped[UUID] = mapped_column(ForeignKey("camps.id"), primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    camp_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     kind: Mapped[str]
     # Written within its day, arrived after it.
@@ -154,6 +154,10 @@ class CheckInDay(Base):
     recorded_at: Mapped[datetime]
 
     __table_args__ = (
+        # By who takes part: ten thousand who check in at once do not all lock the camp's row.
+        ForeignKeyConstraint(
+            ["camp_id", "user_id"], ["camp_members.camp_id", "camp_members.user_id"], name="fk_check_in_days_member"
+        ),
         Index("ix_check_in_days_heatmap", "user_id", "day"),
         CheckConstraint("kind IN ('leave', 'made_up', 'done')", name="kind"),
     )
@@ -184,6 +188,8 @@ class Standing(Base):
         Index("ix_camp_standings_streak", "camp_id", "streak", "user_id", postgresql_where=text("ranked")),
         Index("ix_camp_standings_total", "camp_id", "total", "user_id", postgresql_where=text("ranked")),
         Index("ix_camp_standings_user_id", "user_id"),
+        # A write names the figures that it goes by; where they are no longer those, it asks for -1: see `recording.py`.
+        CheckConstraint("total >= 0", name="total"),
     )
 
 

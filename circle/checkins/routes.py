@@ -6,6 +6,7 @@ from circle.checkins import class_queries, entries, errors, queries, rankings, s
 from circle.checkins.entry_schemas import CheckedInOut, CheckInIn, CheckInOut, CheckInsArgs
 from circle.checkins.policy import camp_gate, circle_gate
 from circle.checkins.services import camps, checking_in, joining, reminding
+from circle.checkins.services.desk import desk_gate
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
@@ -96,7 +97,7 @@ def leave_camp(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> None:
     answer=CheckedInOut,
     status=201,
     hot=True,
-    gate=camp_gate,
+    gate=desk_gate,
     errors=(*_CLOSED_TO_ME, CircleClosed, *_NOT_NOW),
 )
 def check_in(uow: UnitOfWork, caller: Caller, camp_id: UUID, body: Json) -> Answer:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.expression import Executable
 
 from circle.kernel.ids import new_id
+from circle.kernel.prepared import fetch
 
 # The standard library's parser would be a tenth of a hot read.
 set_json_loads(orjson.loads)
@@ -98,6 +99,12 @@ class Query:
 
     def run(self, connection: "psycopg.Connection[Any]", params: Row) -> list[dict[str, Any]]:
         return self.send(connection, params).rows()
+
+    def alone(self, connection: "psycopg.Connection[Any]", params: Row) -> list[dict[str, Any]]:
+        """Run it as a transaction of its own: on an autocommit connection that may prepare, the shortest way."""
+        if not connection.autocommit or connection.prepare_threshold is None:
+            return self.run(connection, params)
+        return fetch(connection, self._compiled[0], self.arguments(params))
 
 
 class Sent:

@@ -128,6 +128,13 @@ class Unavailable(CircleError):
 _by_constraint: dict[str, type[CircleError]] = {}
 
 
+class Overtaken(Conflict):
+    """What a write goes by was changed by another request since it was read; the facade runs it again, anew."""
+
+    code = "overtaken"
+    text = Text("同时有另一个请求改动了同一处，请重试。", "Another request changed the same thing; try again.")
+
+
 def on_constraint(name: str, error: type[CircleError]) -> None:
     """Let the loser of a race on a database constraint get the error that the check before it gives."""
     _by_constraint[name] = error

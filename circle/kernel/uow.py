@@ -204,7 +204,7 @@ class ReadOnlyUnitOfWork(UnitOfWork):
         raise ReadOnlyViolation(job)
 
     def rows(self, query: Query, **params: Any) -> Rows:
-        return query.run(self._driver_connection(), params)
+        return query.alone(self._driver_connection(), params)
 
     def _driver_connection(self) -> Driver:
         if self._connection is None:

@@ -4,7 +4,7 @@ Strangers get 404 where the circle hides itself, else 403. Access comes from liv
 nothing else. The same `readable(...)` stands in lists, single pages, search, export and downloads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -229,6 +229,19 @@ def standing_gate(argument: str, circle_of: ColumnElement[UUID] | None = None) -
         found = bindparam("key", type_=Uuid()) if circle_of is None else circle_of
         return with_standing(credential, found, User.id)
 
+    return gate_along(argument, extended)
+
+
+def gate_along(
+    argument: str,
+    extended: Callable[[Select[*tuple[Any, ...]]], Select[*tuple[Any, ...]]],
+    remember: Callable[[Caller, Row], None] | None = None,
+) -> Gate:
+    """Return a gate whose statement brings more along than caller and standing, for `remember` to keep.
+
+    `extended` joins to the credential's statement what it wants and `with_standing`; it may use `:key`, the view's
+    `argument`, and `:now`.
+    """
     by_session = Query(lambda: extended(select_by_session()))
     by_token = Query(lambda: extended(select_by_token()))
 
@@ -241,6 +254,8 @@ def standing_gate(argument: str, circle_of: ColumnElement[UUID] | None = None) -
         if row["circle_id"] is not None:
             standing = standing_from(row, uow.now, caller.user_id)
             caller.known[row["circle_id"]] = caller.known[view_args.get(argument)] = standing
+        if remember is not None:
+            remember(caller, row)
         return caller
 
     return gate

@@ -1,4 +1,7 @@
-"""Flask-SQLAlchemy's engines as the kernel's connections: `None` for transactions, `read` for autocommit reads."""
+"""Flask-SQLAlchemy's engines as the kernel's connections.
+
+`None` for transactions, `at_once` for writes of one statement, `read` for reads: both of these autocommit.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,11 +19,14 @@ from circle.kernel.uow import Driver, Statement
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 
-READ = "read"
+READ, AT_ONCE = "read", "at_once"
 
 
 def configure_database(app: Flask, settings: Settings) -> None:
-    """Make both engines. Reads autocommit and skip the pool's rollback: one round trip per statement."""
+    """Make the engines. Two autocommit and skip the pool's rollback: one round trip per statement.
+
+    Connections are opened when first needed: `at_once` has its own where reads go to a standby, else shares theirs.
+    """
     connect_args = {
         "options": f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC",
         "prepare_threshold": 2 if settings.prepared_statements else None,
@@ -30,15 +36,15 @@ def configure_database(app: Flask, settings: Settings) -> None:
     pool = {"pool_size": settings.web_threads + 1, "max_overflow": 4, "pool_pre_ping": False, "pool_recycle": 1800}
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**pool, "connect_args": connect_args}
-    app.config["SQLALCHEMY_BINDS"] = {
-        READ: {
-            "url": settings.read_database_url or settings.database_url,
-            "isolation_level": "AUTOCOMMIT",
-            "pool_reset_on_return": None,
-            **pool,
-            "connect_args": connect_args,
-        }
+    autocommit = {
+        "isolation_level": "AUTOCOMMIT",
+        "pool_reset_on_return": None,
+        **pool,
+        "connect_args": connect_args,
     }
+    app.config["SQLALCHEMY_BINDS"] = {READ: {"url": settings.read_database_url or settings.database_url, **autocommit}}
+    if settings.read_database_url:
+        app.config["SQLALCHEMY_BINDS"][AT_ONCE] = {"url": settings.database_url, **autocommit}
     db.init_app(app)
 
 
@@ -49,6 +55,11 @@ class PooledConnections:
         return db.session.session_factory()
 
     def commit(self, statements: Sequence[Statement]) -> None:
+        if len(statements) == 1:
+            [(query, params)] = statements
+            with self._pooled(_at_once()) as connection:
+                query.alone(connection, params)
+            return
         with self._pooled(db.engine) as connection, connection.pipeline():
             for query, params in statements:
                 query.send(connection, params)
@@ -71,6 +82,10 @@ class PooledConnections:
             raise
         finally:
             pooled.close()
+
+
+def _at_once() -> Engine:
+    return db.engines.get(AT_ONCE) or db.engines[READ]
 
 
 def pools() -> dict[str, int]:

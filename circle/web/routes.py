@@ -12,9 +12,17 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, g, request
+from psycopg import errors as pg
 
 from circle.kernel.caller import Caller
-from circle.kernel.errors import CircleError, Malformed, Unauthenticated, UnsupportedMedia
+from circle.kernel.errors import (
+    CircleError,
+    Malformed,
+    Overtaken,
+    Unauthenticated,
+    UnsupportedMedia,
+    error_for_constraint,
+)
 from circle.kernel.idempotency import MAX_KEY, IdempotencyKey, Replay, Steps
 from circle.kernel.uow import UnitOfWork
 from circle.web.answers import Answer, dumps, json_response, show_allowance, text_response, version_from_if_match
@@ -154,6 +162,24 @@ def _read(at: System, operation: Operation, view: View, arguments: dict[str, Any
 
 def _write(at: System, operation: Operation, view: View, arguments: dict[str, Any], schema: Schema | None) -> Response:
     caller = _admit(at, operation, arguments)
+    try:
+        return _write_as(at, operation, view, arguments, schema, caller)
+    except pg.IntegrityError as error:
+        if caller is None or error_for_constraint(error.diag.constraint_name) is not Overtaken:
+            raise
+    # Nothing was written. What the gate read is forgotten, so that everything is read and locked anew.
+    caller.known.clear()
+    return _write_as(at, operation, view, arguments, schema, caller)
+
+
+def _write_as(
+    at: System,
+    operation: Operation,
+    view: View,
+    arguments: dict[str, Any],
+    schema: Schema | None,
+    caller: Caller | None,
+) -> Response:
     with at.units.write() as uow:
         key = _idempotency_key(at, operation, caller)
         replay = key.begin(uow) if key else None

@@ -21,7 +21,7 @@ def test_what_a_member_did_can_not_be_taken_away(world: World, sql: Any) -> None
 
     for statement in (
         "DELETE FROM check_in_days",
-        "TRUNCATE check_in_days",
+        "TRUNCATE check_in_days CASCADE",
         "UPDATE check_in_days SET kind = 'leave'",
         "UPDATE check_in_days SET day = day - 1, kind = 'done'",
         "UPDATE check_in_days SET late = true",

@@ -3,6 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from circle.checkins.services import checking_in
 from circle.kernel.clock import ManualClock
 from tests.client import World
 
@@ -255,3 +258,42 @@ def test_the_heat_map_counts_days_over_all_camps(world: World, clock: ManualCloc
 
     assert year["days"] == [{"day": "2026-03-01", "count": 2}, {"day": "2026-03-02", "count": 1}]
     assert person.api.get("/me/check-ins/heatmap?year=2025").ok()["days"] == []
+
+
+def test_who_leaves_while_checking_in_has_done_nothing(world: World, sql: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    camp = world.camp()
+    person = world.camper(camp)
+    admitted = checking_in.admitted_desk
+
+    def then_leave(*asked: Any) -> Any:
+        found = admitted(*asked)
+        sql("UPDATE camp_members SET left_at = now()")
+        sql("UPDATE camp_standings SET ranked = false")
+        return found
+
+    monkeypatch.setattr(checking_in, "admitted_desk", then_leave)
+    reply = person.api.post(f"{camp.path}/check-ins", {"body": "清晨五点半。"})
+
+    assert (reply.status, reply.code) == (409, "not_in_camp")
+    assert sql("SELECT FROM check_in_days") == []
+
+
+def test_figures_that_changed_meanwhile_are_read_anew(world: World, sql: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    camp = world.camp()
+    person = world.camper(camp)
+    admitted = checking_in.admitted_desk
+    asked_for = []
+
+    def after_a_change(*asked: Any) -> Any:
+        found = admitted(*asked)
+        asked_for.append(found)
+        sql("UPDATE camp_standings SET longest = 7")
+        return found
+
+    monkeypatch.setattr(checking_in, "admitted_desk", after_a_change)
+    reply = person.api.post(f"{camp.path}/check-ins", {"body": "清晨五点半。"})
+
+    assert reply.status == 201
+    assert reply.json["figures"]["longest"] == 7
+    assert [desk is None for desk in asked_for] == [False, True]
+    assert world.part(camp, person)["total"] == 1

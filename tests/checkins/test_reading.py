@@ -102,8 +102,8 @@ def test_a_check_ins_answer_has_its_schemas_shape(world: World, scene: Scene, cl
     assert {**fresh, "figures": None} == {**read, "figures": None, "edited_at": None, "version": 1}
 
 
-def test_the_first_check_in_of_a_day_costs_three_statements(world: World, scene: Scene, clock: ManualClock) -> None:
-    """Who asks and their standing; rules, term and figures; entry, day and figures."""
+def test_the_first_check_in_of_a_day_costs_two_statements(world: World, scene: Scene, clock: ManualClock) -> None:
+    """Who asks, their standing, rules, term and figures; entry, day and figures."""
     clock.advance(timedelta(days=2))
     other = world.camp(scene.camp.circle)
     scene.person.api.post(f"{other.path}/join").ok()
@@ -111,7 +111,7 @@ def test_the_first_check_in_of_a_day_costs_three_statements(world: World, scene:
     with counted() as statements:
         world.check_in(other, scene.person)
 
-    assert len(statements) == 3, statements
+    assert len(statements) == 2, statements
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from circle.checkins.figures import DayKind, Figures
 from circle.checkins.models import CampDay, CheckInDay
 from circle.checkins.requirement import require_fit
 from circle.checkins.services.completing import complete
-from circle.checkins.services.desk import Desk, Placed, find_day, place, require_desk
+from circle.checkins.services.desk import Desk, Placed, admitted_desk, find_day, place, require_desk
 from circle.checkins.services.recording import figures_with, keep_day, record_entry
 from circle.config import Settings
 from circle.kernel.caller import Caller
@@ -67,7 +67,7 @@ def check_in(
     """
     written = Written(body, number, attachments, on_feed)
     _require_length(uow, body)
-    desk = require_desk(uow, caller, camp_id)
+    desk = _next_in_row(uow, caller, camp_id, day, made_at) or require_desk(uow, caller, camp_id)
     about = find_day(desk, day=day, made_at=made_at)
     entry = _find_entry(uow, desk, about)
     if entry is not None:
@@ -77,6 +77,17 @@ def check_in(
     if placed.kind == DayKind.MADE_UP and desk.figures.made_up >= desk.row["makeup_cards"]:
         raise NoCardsLeft
     return _write(uow, caller, desk, placed, written)
+
+
+def _next_in_row(
+    uow: UnitOfWork, caller: Caller, camp_id: UUID, day: date | None, made_at: datetime | None
+) -> Desk | None:
+    """Return the desk as the gate read it where the entry is for a day after all that the member has done."""
+    desk = admitted_desk(uow, caller, camp_id)
+    if desk is None:
+        return None
+    last = desk.figures.last_day
+    return desk if last is None or find_day(desk, day=day, made_at=made_at) > last else None
 
 
 def _write(uow: UnitOfWork, caller: Caller, desk: Desk, placed: Placed, written: Written) -> Taken:
@@ -170,7 +181,7 @@ def _find_entry(uow: UnitOfWork, desk: Desk, day: date) -> CheckIn | None:
 
 
 def _require_planned(uow: UnitOfWork, desk: Desk, day: date) -> None:
-    if day == desk.row["planned_today"]:
+    if day in desk.planned:
         return
     planned = select(CampDay.day).where(CampDay.camp_id == desk.camp_id, CampDay.day == day)
     if uow.session.scalar(planned) is None:

@@ -1,9 +1,13 @@
 """The desk where a check-in is taken: who it is, by which rules, and which day it counts for.
 
-One statement reads the rules, the member's term and their figures and locks these figures until the commit, so that
-of a hundred check-ins of one member each sees what the one before left behind.
+One statement reads the rules, the member's term and their figures. The gate asks it along with who is asking, so that
+an ordinary check-in asks nothing else: what is written then names the figures that it goes by, and where another
+request was faster the database refuses it (`Overtaken`). Then, and for all that is not the next day in a row, these
+figures are read again and locked until the commit, so that of a hundred check-ins of one member each sees what the one
+before left behind.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -11,7 +15,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, DateTime, Select, Uuid, and_, bindparam, func, select, true
+from sqlalchemy import Date, DateTime, Select, Uuid, and_, bindparam, func, literal_column, select
 
 from circle.accounts.models import User
 from circle.checkins.errors import (
@@ -33,7 +37,7 @@ from circle.kernel.errors import Invalid
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import Muted, TooNew
 from circle.memberships.models import Membership
-from circle.memberships.policy import require_member, require_open_circle, require_voice
+from circle.memberships.policy import gate_along, require_member, require_open_circle, require_voice, with_standing
 
 # What was written offline counts for its day if it arrives within this time.
 LATE_UPLOAD = timedelta(hours=48)
@@ -67,39 +71,42 @@ _FIGURES = (
     Standing.leave_taken,
     Standing.last_day,
     Standing.completed_at,
+    Standing.ranked,
 )
 
 
-def _select_desk() -> Select[*tuple[Any, ...]]:
+_PARTS = (
+    *_RULES,
+    Required.name.label("required_name"),
+    Required.rank.label("required_rank"),
+    CampMember.starts_on.label("term_starts_on"),
+    CampMember.ends_on.label("term_ends_on"),
+    CampMember.completion_days.label("term_completion_days"),
+    CampMember.joined_at,
+    CampMember.left_at,
+    *_FIGURES,
+    User.display_name,
+    User.avatar_media_id,
+    Membership.alias,
+)
+
+
+def _planned() -> Any:
+    """Select the camp's next two days of meeting, from its local day on."""
     local_day = func.timezone(Camp.timezone, bindparam("now", type_=DateTime(timezone=True))).cast(Date)
-    planned = select(CampDay.day).where(CampDay.camp_id == Camp.id)
-    today = planned.where(CampDay.day == local_day).lateral("today")
-    following = planned.where(CampDay.day > local_day).order_by(CampDay.day).limit(1).lateral("following")
+    days = select(CampDay.day).where(CampDay.camp_id == Camp.id, CampDay.day >= local_day)
+    return func.array(days.order_by(CampDay.day).limit(literal_column("2")).scalar_subquery()).label("planned")
+
+
+def _select_desk() -> Select[*tuple[Any, ...]]:
     return (
-        select(
-            *_RULES,
-            Required.name.label("required_name"),
-            Required.rank.label("required_rank"),
-            CampMember.starts_on.label("term_starts_on"),
-            CampMember.ends_on.label("term_ends_on"),
-            CampMember.completion_days.label("term_completion_days"),
-            CampMember.joined_at,
-            CampMember.left_at,
-            *_FIGURES,
-            User.display_name,
-            User.avatar_media_id,
-            Membership.alias,
-            today.c.day.label("planned_today"),
-            following.c.day.label("planned_next"),
-        )
+        select(*_PARTS, _planned())
         .select_from(Standing)
         .join(CampMember, and_(CampMember.camp_id == Standing.camp_id, CampMember.user_id == Standing.user_id))
         .join(Camp, Camp.id == Standing.camp_id)
         .join(User, User.id == Standing.user_id)
         .outerjoin(Membership, and_(Membership.circle_id == Camp.circle_id, Membership.user_id == Standing.user_id))
         .outerjoin(Required, Required.id == Camp.access_tier_id)
-        .outerjoin(today, true())
-        .outerjoin(following, true())
         .where(
             Standing.camp_id == bindparam("camp_id", type_=Uuid()),
             Standing.user_id == bindparam("user_id", type_=Uuid()),
@@ -109,6 +116,31 @@ def _select_desk() -> Select[*tuple[Any, ...]]:
 
 
 _DESK = Query(_select_desk)
+
+
+def _with_desk(credential: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Have the gate's statement bring the same row along, unlocked, its columns under names of their own."""
+    statement = (
+        credential.add_columns(*(part.label(f"{_ALONG}{part.key}") for part in (*_PARTS, _planned())))
+        .outerjoin(Camp, Camp.id == bindparam("key", type_=Uuid()))
+        .outerjoin(Standing, and_(Standing.camp_id == Camp.id, Standing.user_id == User.id))
+        .outerjoin(CampMember, and_(CampMember.camp_id == Camp.id, CampMember.user_id == User.id))
+        .outerjoin(Required, Required.id == Camp.access_tier_id)
+    )
+    return with_standing(statement, Camp.circle_id, User.id)
+
+
+_ALONG = "desk_"
+
+
+def _remember(caller: Caller, row: Row) -> None:
+    """Keep the desk of somebody who takes part."""
+    if row["desk_total"] is not None and row["desk_joined_at"] is not None:
+        found = {name.removeprefix(_ALONG): value for name, value in row.items() if name.startswith(_ALONG)}
+        caller.known[Desk, found["id"]] = found
+
+
+desk_gate = gate_along("camp_id", _with_desk, _remember)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +207,12 @@ class Desk:
     def name(self) -> str:
         return str(self.row["alias"] or self.row["display_name"])
 
+    @property
+    def planned(self) -> Sequence[date]:
+        """The two days on which the camp meets from its local day on, or what is left of them."""
+        found: Sequence[date] = self.row["planned"]
+        return found
+
     def holds(self, day: date) -> bool:
         """Tell whether a day lies in the member's own term."""
         return bool(self.row["term_starts_on"] <= day <= self.row["term_ends_on"])
@@ -196,6 +234,19 @@ def require_desk(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> Desk:
     if row is None or row["left_at"] is not None:
         require_unlocked(find_camp(uow, caller, camp_id))
         raise NotInCamp
+    return _desk(uow, caller, row)
+
+
+def admitted_desk(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> Desk | None:
+    """Return the same as `desk_gate` read it, nothing locked; None where it did not or they are not in the camp.
+
+    Errors: those of `require_desk`.
+    """
+    row = caller.known.get((Desk, camp_id))
+    return None if row is None or row["left_at"] is not None else _desk(uow, caller, row)
+
+
+def _desk(uow: UnitOfWork, caller: Caller, row: Row) -> Desk:
     try:
         circle, speaks = require_voice(uow, caller, row["circle_id"]), True
     except (Muted, TooNew):

@@ -1,4 +1,8 @@
-"""Writing what a check-in changes: entry, day row and figures in one statement."""
+"""Writing what a check-in changes: entry, day row and figures in one statement.
+
+The figures go first, and only from what they were derived from: where somebody else changed them meanwhile, the
+database refuses the whole statement (`ck_camp_standings_total`), and nothing of it is written.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -6,7 +10,21 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, Text, Uuid, bindparam, select, update
+from sqlalchemy import (
+    Boolean,
+    Date,
+    DateTime,
+    Integer,
+    Numeric,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.checkins.entry_models import CheckIn
@@ -24,40 +42,28 @@ def _new(name: str, kind: Any) -> Any:
     return bindparam(f"new_{name}", type_=kind)
 
 
-def _keep_day() -> Any:
-    """Insert a day row, or let the one that is there get better: leave, then made up, then done."""
-    fresh = insert(CheckInDay).values(
-        camp_id=_new("camp_id", Uuid()),
-        user_id=_new("user_id", Uuid()),
-        day=_new("day", Date()),
-        kind=_new("kind", Text()),
-        late=_new("late", Boolean()),
-        recorded_at=_new("now", _INSTANT),
-    )
-    better = {name: fresh.excluded[name] for name in ("kind", "late", "recorded_at")}
-    return fresh.on_conflict_do_update(index_elements=["camp_id", "user_id", "day"], set_=better)
-
-
-def _add_entry() -> Any:
-    return insert(CheckIn).values(
-        id=_new("id", Uuid()),
-        camp_id=_new("camp_id", Uuid()),
-        user_id=_new("user_id", Uuid()),
-        day=_new("day", Date()),
-        body=_new("body", Text()),
-        number=_new("number", Numeric(12, 3)),
-        attached=_new("attached", Integer()),
-        level=_new("level", Integer()),
-        on_feed=_new("on_feed", Boolean()),
-        made_at=_new("made_at", _INSTANT),
-        created_at=_new("now", _INSTANT),
-        version=1,
-        like_count=0,
-        comment_count=0,
-    )
+# What new figures are derived from; `ranked` tells who left or was removed.
+_DERIVED_FROM = (
+    "run",
+    "alive_until",
+    "longest",
+    "total",
+    "made_up",
+    "leave_taken",
+    "last_day",
+    "completed_at",
+    "ranked",
+)
 
 
 def _keep_figures() -> Any:
+    columns = Standing.__table__.c
+    unchanged = and_(
+        *(
+            columns[name].is_not_distinct_from(bindparam(f"old_{name}", type_=columns[name].type))
+            for name in _DERIVED_FROM
+        )
+    )
     return (
         update(Standing)
         .where(Standing.camp_id == _new("camp_id", Uuid()), Standing.user_id == _new("user_id", Uuid()))
@@ -66,17 +72,57 @@ def _keep_figures() -> Any:
             run=_new("run", Integer()),
             alive_until=_new("alive_until", Date()),
             longest=_new("longest", Integer()),
-            total=_new("total", Integer()),
+            total=case((unchanged, _new("total", Integer())), else_=literal_column("-1")),
             made_up=_new("made_up", Integer()),
             leave_taken=_new("leave_taken", Integer()),
             last_day=_new("last_day", Date()),
         )
-        .returning(Standing.user_id)
+        .returning(Standing.camp_id, Standing.user_id)
     )
 
 
-_RECORD = Query(lambda: _keep_figures().add_cte(_keep_day().cte("kept"), _add_entry().cte("entry")))
-_KEEP_DAY = Query(lambda: _keep_figures().add_cte(_keep_day().cte("kept")))
+def _keep_day(figures: Any) -> Any:
+    """Insert a day row, or let the one that is there get better: leave, then made up, then done."""
+    row = {
+        "camp_id": figures.c.camp_id,
+        "user_id": figures.c.user_id,
+        "day": _new("day", Date()),
+        "kind": _new("kind", Text()),
+        "late": _new("late", Boolean()),
+        "recorded_at": _new("now", _INSTANT),
+    }
+    fresh = insert(CheckInDay).from_select([*row], select(*row.values()), include_defaults=False)
+    better = {name: fresh.excluded[name] for name in ("kind", "late", "recorded_at")}
+    return fresh.on_conflict_do_update(index_elements=["camp_id", "user_id", "day"], set_=better)
+
+
+def _add_entry(figures: Any) -> Any:
+    row = {
+        "id": _new("id", Uuid()),
+        "camp_id": figures.c.camp_id,
+        "user_id": figures.c.user_id,
+        "day": _new("day", Date()),
+        "body": _new("body", Text()),
+        "number": _new("number", Numeric(12, 3)),
+        "attached": _new("attached", Integer()),
+        "level": _new("level", Integer()),
+        "on_feed": _new("on_feed", Boolean()),
+        "made_at": _new("made_at", _INSTANT),
+        "created_at": _new("now", _INSTANT),
+        "version": literal_column("1"),
+        "like_count": literal_column("0"),
+        "comment_count": literal_column("0"),
+    }
+    return insert(CheckIn).from_select([*row], select(*row.values()), include_defaults=False)
+
+
+def _record() -> Any:
+    figures = _keep_figures().cte("figures")
+    return _add_entry(figures).add_cte(_keep_day(figures).cte("kept"))
+
+
+_RECORD = Query(_record)
+_KEEP_DAY = Query(lambda: _keep_day(_keep_figures().cte("figures")))
 _KEEP_FIGURES = Query(_keep_figures)
 
 
@@ -93,7 +139,7 @@ def record_entry(
     on_feed: bool,
 ) -> None:
     """Write a day's first entry, its day row and the figures that follow from it."""
-    uow.rows(
+    uow.execute(
         _RECORD,
         **_day(desk, placed),
         **_figures(desk, figures),
@@ -109,7 +155,7 @@ def record_entry(
 
 def keep_day(uow: UnitOfWork, desk: Desk, placed: Placed, figures: Figures) -> None:
     """Write a day row without an entry, and the figures that follow from it."""
-    uow.rows(_KEEP_DAY, **_day(desk, placed), **_figures(desk, figures))
+    uow.execute(_KEEP_DAY, **_day(desk, placed), **_figures(desk, figures))
 
 
 def _day(desk: Desk, placed: Placed) -> dict[str, Any]:
@@ -133,14 +179,14 @@ def _figures(desk: Desk, figures: Figures) -> dict[str, Any]:
         "new_made_up": figures.made_up,
         "new_leave_taken": figures.leave_taken,
         "new_last_day": figures.last_day,
+        **{f"old_{name}": desk.row[name] for name in _DERIVED_FROM},
     }
 
 
 def figures_with(uow: UnitOfWork, desk: Desk, placed: Placed) -> Figures:
     """Return the member's figures with one more day: at the end of the row from the last ones, else from all days."""
-    is_today = placed.day == desk.row["planned_today"]
-    if is_today and placed.kind == DayKind.DONE and may_extend(desk.figures, desk.row["times"], placed.day):
-        following = desk.row["planned_next"]
+    today, following = (*desk.planned, None, None)[:2]
+    if placed.day == today and placed.kind == DayKind.DONE and may_extend(desk.figures, desk.row["times"], placed.day):
         return extend(desk.figures, placed.day, following if following and desk.holds(following) else None)
     planned, kept = read_days(uow, desk)
     return derive(planned, desk.row["times"], {**kept, placed.day: placed.kind})
@@ -154,7 +200,7 @@ def figures_of(uow: UnitOfWork, desk: Desk) -> Figures:
 
 def keep_figures(uow: UnitOfWork, desk: Desk, figures: Figures) -> None:
     fields = _figures(desk, figures)
-    uow.rows(_KEEP_FIGURES, new_camp_id=desk.camp_id, new_user_id=desk.user_id, **fields)
+    uow.execute(_KEEP_FIGURES, new_camp_id=desk.camp_id, new_user_id=desk.user_id, **fields)
 
 
 def read_days(uow: UnitOfWork, desk: Desk) -> tuple[Sequence[PlannedDay], dict[date, DayKind]]:

@@ -1,0 +1,78 @@
+"""Prepared statements straight through libpq: what the driver's cursor adds to each costs more than most answers' rows.
+
+Only for connections on which each statement is a transaction of its own: after a ROLLBACK psycopg deallocates
+everything that was prepared. Figures: docs/decisions/0003.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+import psycopg
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
+
+Driver: TypeAlias = "psycopg.Connection[Any]"
+
+_DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+_numbers = count()
+# Of one connection; each keeps a plan in the server's memory.
+MOST_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    name: bytes
+    row: Callable[[Sequence[Any]], dict[str, Any]]
+
+
+# A statement by its text and the types of its arguments, the one that waits longest first.
+_Kept: TypeAlias = dict[tuple[bytes, tuple[int, ...]], _Statement]
+_kept: WeakKeyDictionary[Driver, _Kept] = WeakKeyDictionary()
+
+
+def fetch(connection: Driver, statement: bytes, arguments: Sequence[Any]) -> list[dict[str, Any]]:
+    """Run a statement, with `$1`, `$2` … for its arguments, and return its rows. Errors: those of psycopg."""
+    transformer = Transformer(connection)
+    values: Any = transformer.dump_sequence(arguments, [PyFormat.AUTO] * len(arguments))
+    kept = _kept.get(connection)
+    if kept is None:
+        kept = _kept[connection] = {}
+    key = (statement, transformer.types or ())
+    prepared = kept.pop(key, None) or _prepare(connection, kept, *key)
+    kept[key] = prepared
+    result = connection.pgconn.exec_prepared(prepared.name, values, transformer.formats)
+    try:
+        _require(connection, result, *_DONE)
+    except psycopg.errors.FeatureNotSupported:
+        # A migration changed what it returns: the next one prepares it anew.
+        del kept[key]
+        raise
+    transformer.set_pgresult(result)
+    return transformer.load_rows(0, result.ntuples, prepared.row)
+
+
+def _prepare(connection: Driver, kept: _Kept, statement: bytes, types: tuple[int, ...]) -> _Statement:
+    if len(kept) >= MOST_KEPT:
+        oldest = kept.pop(next(iter(kept)))
+        _require(connection, connection.pgconn.exec_(b"DEALLOCATE " + oldest.name), ExecStatus.COMMAND_OK)
+    name = b"alone_%d" % next(_numbers)
+    _require(connection, connection.pgconn.prepare(name, statement, types), ExecStatus.COMMAND_OK)
+    described = connection.pgconn.describe_prepared(name)
+    _require(connection, described, ExecStatus.COMMAND_OK)
+    columns = [(described.fname(n) or b"").decode() for n in range(described.nfields)]
+    return _Statement(name, lambda values: dict(zip(columns, values, strict=True)))
+
+
+def _require(connection: Driver, result: PGresult, *good: ExecStatus) -> None:
+    if result.status in good:
+        return
+    error = error_from_result(result)
+    if connection.closed and not isinstance(error, psycopg.OperationalError):
+        # What libpq itself finds out has no code of the server's to tell it by.
+        raise psycopg.OperationalError(str(error))
+    raise error
