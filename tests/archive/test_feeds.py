@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import feedparser
 import pytest
 
 from circle.kernel.clock import ManualClock
@@ -49,6 +50,24 @@ def test_a_member_reads_the_circle_in_a_feed_reader(world: World) -> None:
     assert "长" * 900 in first["content"]
     assert "&lt;b&gt;粗" in first["content"], "HTML in a text is text"
     assert '<a href="http://circle.test/posts/x">' in first["content"]
+
+
+def test_a_feed_library_finds_nothing_wrong(world: World) -> None:
+    """Also with what people write: mark-up, emoji, controls, words that run the other way, no words at all."""
+    circle = world.circle(name="<圈> & ]]>")
+    member = world.member(circle)
+    column = world.column(
+        circle, [world.post(circle, title="A & <b>", body="```\n<script>\n```\n🎉 \u202eabc", tags=["甲/乙"])]
+    )
+    world.post(circle, title="锁", body="付费", access="学员", excerpt="x > y & z")
+    world.ask(circle, member, body="怎么写", anonymous=False)
+    token = token_of(member)["token"]
+
+    for of, titles in ((circle, ["怎么写", "锁", "A & <b>"]), (column, ["A & <b>"])):
+        parsed = feedparser.parse(fetch(member, token, of).bytes)
+        assert (parsed.bozo, parsed.version, [one.title for one in parsed.entries]) == (False, "atom10", titles)
+        assert all(one.id and one.updated_parsed and one.author and one.link for one in parsed.entries)
+        assert [one.rel for one in parsed.feed.links] == ["self"]
 
 
 def test_a_locked_post_is_a_teaser(world: World) -> None:

@@ -14,9 +14,11 @@ from circle.archive.importing.faults import BadFile
 from circle.archive.importing.planet import PlanetArchive
 from tests.builders.archive import folder_of, zip_of
 from tests.builders.circles import BuiltCircle
+from tests.builders.media import PDF, picture
 from tests.builders.planet import asked, page, topic
 from tests.client import World
 
+PNG = picture()
 LIMITS = Limits(title=200, body=100, excerpt=100, talk=100, article=1000)
 
 
@@ -25,6 +27,7 @@ class Files:
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.name, self.paths, self._files = "planet", sorted(files), files
+        self.others: dict[str, int] = {}
 
     def read(self, path: str) -> bytes:
         return self._files[path]
@@ -59,11 +62,80 @@ def test_talks_come_in_with_tags_mentions_links_and_marks(world: World, tmp_path
     assert dict(tally.counts) == {"created": 2, "failed": 0}
     posts = {one["body"]: one for one in feed(circle)}
     body = "#写作 请 @小同 看 [这里](<https://example.org/a?b=1>) **重要** 1 < 2"
-    assert (posts[body]["tags"], posts[body]["digest"] is not None, posts[body]["kind"]) == (["写作"], True, "talk")
+    assert (posts[body]["tags"], posts[body]["digest"], posts[body]["kind"]) == (["写作"], True, "talk")
     assert posts[body]["published_at"].startswith("2021-03-04T04:34:56")
     pins = circle.owner.api.get(f"{circle.path}/pins").ok()["items"]
     assert len(pins) == 1
     assert [(one["code"], one["data"]) for one in tally.report] == [("not_fetched", {"value": "77"})]
+
+
+def test_pictures_and_files_beside_the_json_come_along(world: World, tmp_path: Path, sql: Any) -> None:
+    circle = world.circle()
+    talk = {
+        "images": [
+            {"image_id": 77, "large": {"url": "https://images.example/abc.jpg?e=1"}},
+            {"image_id": 78, "original": {"url": "https://images.example/second%20one.png"}},
+            {"image_id": 79},
+        ],
+        "files": [{"file_id": 5, "name": "讲义.pdf"}, {"file_id": 6, "name": "run.exe"}, {"name": "../up.pdf"}],
+    }
+    archive = zip_of(
+        {
+            "topics.json": page([topic(1, "看图", talk=talk), topic(2, "没有图")]),
+            "images/77.png": PNG,
+            "images/second one.png": PNG,
+            "files/讲义.pdf": PDF,
+            "files/run.exe": b"MZ",
+        }
+    )
+    path = tmp_path / "planet.zip"
+    path.write_bytes(archive)
+
+    tally = world.imported(circle, path, format="planet")
+    world.process_media()
+    again = world.imported(circle, path, format="planet")
+
+    post = next(one for one in feed(circle) if one["body"] == "看图")
+    assert [(one["kind"], one["filename"], one["status"]) for one in post["attachments"]] == [
+        ("image", "77.png", "ready"),
+        ("image", "second one.png", "ready"),
+        ("file", "讲义.pdf", "ready"),
+    ]
+    assert world.fetch(circle.owner, post["attachments"][2]["id"]).content == PDF
+    assert [one["data"] for one in tally.report if one["code"] == "not_fetched"] == [
+        {"value": "79, run.exe, ../up.pdf"}
+    ]
+    assert (dict(again.counts), sql("SELECT count(*) AS n FROM media")[0]["n"]) == ({"unchanged": 2, "failed": 0}, 3)
+
+
+def test_a_file_whose_bytes_are_not_what_its_name_says_is_refused(world: World, tmp_path: Path) -> None:
+    circle = world.circle()
+    talk = {"images": [{"image_id": 1}]}
+    folder = folder_of(tmp_path, {"a.json": page([topic(1, "图", talk=talk)]), "1.png": b"<svg onload=alert(1)>"})
+
+    world.imported(circle, folder, format="planet")
+    world.process_media()
+
+    [post] = feed(circle)
+    assert [one["status"] for one in post["attachments"]] in ([], ["rejected"])
+
+
+def test_undoing_takes_pictures_out_too_and_they_come_in_again(world: World, tmp_path: Path, sql: Any) -> None:
+    circle = world.circle()
+    talk = {"images": [{"image_id": 1}]}
+    folder = folder_of(tmp_path, {"a.json": page([topic(1, "图", talk=talk)]), "1.png": PNG})
+    world.imported(circle, folder, format="planet")
+    import_id = sql("SELECT id FROM imports")[0]["id"]
+
+    circle.owner.api.post(f"/imports/{import_id}/undo").ok(202)
+    world.run_job("archive.run_imports")
+    left = sql("SELECT attached_to FROM media")
+    world.imported(circle, folder, format="planet")
+    world.process_media()
+
+    assert left == [{"attached_to": None}]
+    [post] = feed(circle)
+    assert [one["status"] for one in post["attachments"]] == ["ready"]
 
 
 def test_questions_answers_and_comments_come_in(world: World, tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from circle.archive.exporting.tables import BY_FILE, FORMAT, TABLES, VERSION, Kept
 from circle.archive.exporting.whole import MANIFEST
-from circle.archive.importing.faults import ArchiveRefused
+from circle.archive.importing.faults import ArchiveRefused, BadFile
 from circle.archive.importing.sources import (
+    DAMAGED,
     MOST_RATIO,
     MOST_TOTAL_BYTES,
     RATIO_COUNTS_FROM,
@@ -114,7 +115,7 @@ class CircleArchive:
         info = self._infos.get(kept.file)
         if info is None:
             return
-        with self._archive.open(info) as opened:
+        with _undamaged(kept.file), self._archive.open(info) as opened:
             number = 0
             while line := opened.readline(_MOST_LINE + 1):
                 number += 1
@@ -125,7 +126,7 @@ class CircleArchive:
                     yield number, _object(line)
 
     def file(self, path: str) -> tuple[int, Callable[[], Iterator[bytes]]] | None:
-        """Return the bytes of a file in it, and how many; None where it is not there."""
+        """Return the bytes of a file in it, and how many; None where it is not there. Errors: BadFile while reading."""
         info = self._infos.get(path)
         return None if info is None else (info.file_size, lambda: _chunks(self._archive, info))
 
@@ -140,6 +141,15 @@ def open_circle(place: str | Path) -> Iterator[CircleArchive]:
                 yield CircleArchive(archive)
     except (BadZipFile, IsADirectoryError) as error:
         raise ArchiveRefused.because_of("不是有效的 ZIP 文件。", "It is not a valid ZIP file.") from error
+
+
+@contextmanager
+def _undamaged(path: str) -> Iterator[None]:
+    """Every table is read through before anything is written, so that a damaged one leaves nothing behind."""
+    try:
+        yield
+    except DAMAGED as error:
+        raise ArchiveRefused.because_of(f"压缩包已损坏：{path}", f"It is damaged: {path}") from error
 
 
 def _not_ours() -> ArchiveRefused:
@@ -166,9 +176,12 @@ def _skip_line(opened: IO[bytes]) -> None:
 
 
 def _chunks(archive: ZipFile, info: ZipInfo) -> Iterator[bytes]:
-    with archive.open(info) as opened:
-        while chunk := opened.read(_CHUNK):
-            yield chunk
+    try:
+        with archive.open(info) as opened:
+            while chunk := opened.read(_CHUNK):
+                yield chunk
+    except DAMAGED as error:
+        raise BadFile("unreadable", problem=str(error)[:200]) from error
 
 
 def translate(kept: Kept, row: Mapping[str, Any], ids: Ids) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class Limits:
     talk: int = 10_000
     article: int = 100_000
     comment: int = 1_000
+    images: int = 9
+    files: int = 9
 
 
 # The key of the one answer that a question has.
@@ -61,6 +63,14 @@ class Said:
     author: str
     text: str
     dated: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A picture or file that belongs to a text: its name, and what the file beside it may be called, ending or not."""
+
+    name: str
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +93,7 @@ class Document:
     answer: Said | None = None
     comments: tuple[Said, ...] = ()
     is_pinned: bool = False
-    # Names of pictures and files that are not in it.
-    missing: tuple[str, ...] = ()
+    listed: tuple[Listed, ...] = ()
 
 
 def read_document(raw: bytes, stem: str, *, limits: Limits, zone: ZoneInfo) -> Document:

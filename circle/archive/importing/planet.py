@@ -1,6 +1,7 @@
 """What crawlers of Knowledge Planet (知识星球) write: pages of JSON, `resp_data.topics[]`, read topic by topic.
 
-A file that breaks off gives what was whole in it. Nothing is fetched from the net: pictures and files are named.
+A file that breaks off gives what was whole in it. Nothing is fetched from the net: pictures and files come along where
+they lie beside the JSON, and are named where they don't.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from circle.archive.importing.document import ANSWER, Document, Limits, Said, decode, shorten
+from circle.archive.importing.document import ANSWER, Document, Limits, Listed, Said, decode, shorten
 from circle.archive.importing.faults import BadFile
 from circle.archive.importing.sources import Source, Takes
 from circle.kernel.db import Json
@@ -24,7 +25,7 @@ from circle.posts.services.tagging import MAX_TAGS, read_path
 # A page of a crawler has some hundred kilobytes; all pages in one file must still fit into memory several times.
 JSON_FILES = Takes((".json", ".jsonl"), 32 * 1024 * 1024)
 _MOST_COMMENTS = 1_000
-_MOST_MISSING = 300
+_MOST_LISTED = 300
 # Between a file and its topic in the names of documents.
 _AT = "#"
 
@@ -190,7 +191,7 @@ class _Topic:
             answer=answer if asked else None,
             comments=tuple(self._comments(topic)),
             is_pinned=topic.get("sticky") is True,
-            missing=_missing(part, _dict(topic, "answer")),
+            listed=_listed(part, _dict(topic, "answer")),
         )
 
     def _body(self, part: Json, article: Json, tags: dict[str, None]) -> str:
@@ -199,9 +200,9 @@ class _Topic:
         if address:
             title = _words(article, "title") or address
             body = "\n\n".join(one for one in (body, _link(title, address)) if one)
-        missing = _missing(part)
-        if is_blank(body) and missing:
-            body = "\n".join(f"- {name}" for name in missing)
+        listed = _listed(part)
+        if is_blank(body) and listed:
+            body = "\n".join(f"- {one.name}" for one in listed)
         if is_blank(body):
             raise BadFile("empty", line=self.found.line)
         return body
@@ -291,13 +292,23 @@ def _link(title: str, address: str) -> str:
     return f"[{label}](<{_NOT_IN_ADDRESS.sub('', address)}>)"
 
 
-def _missing(*parts: Json) -> tuple[str, ...]:
-    """Return what a crawler lists beside the text: file names, and ids of pictures."""
-    names = []
+def _listed(*parts: Json) -> tuple[Listed, ...]:
+    """Return what a crawler lists beside the text: files by name, pictures by id, or as their address calls them."""
+    found = []
     for part in parts:
-        for key, label in (("images", "image_id"), ("files", "name")):
+        for key, labels in (("images", ("image_id",)), ("files", ("name", "file_id"))):
             listed = part.get(key)
             for one in listed if isinstance(listed, list) else ():
-                name = one.get(label) if isinstance(one, dict) else None
-                names.append(" ".join(_UNWANTED.sub("", str(name or key)).split())[:100])
-    return tuple(names[:_MOST_MISSING])
+                about = one if isinstance(one, dict) else {}
+                called = [*(str(about[label]) for label in labels if about.get(label)), *_called(about)]
+                name = _UNWANTED.sub("", called[0] if called else key)
+                found.append(Listed(" ".join(name.split())[:100], tuple(called)))
+    return tuple(found[:_MOST_LISTED])
+
+
+def _called(picture: Json) -> Iterator[str]:
+    """Yield the last parts of a picture's addresses, by which some crawlers name its file."""
+    for size in ("original", "large", "thumbnail"):
+        address = _text(_dict(picture, size), "url").partition("?")[0]
+        if name := address.rpartition("/")[2]:
+            yield unquote(name)

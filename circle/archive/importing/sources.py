@@ -26,6 +26,9 @@ RATIO_COUNTS_FROM = 16 * 1024 * 1024
 # A ZIP's table of contents is held in memory; 100,000 entries with long names stay below this.
 _MOST_DIRECTORY_BYTES = 32 * 1024 * 1024
 
+# What reading a damaged or encrypted entry raises.
+DAMAGED = (BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, OSError)
+_CHUNK = 256 * 1024
 _SUFFIXES = (".md", ".markdown", ".mdown")
 _NOT_CONTENT = frozenset({"__MACOSX", "node_modules"})
 _UTF8_NAME = 0x800
@@ -56,9 +59,14 @@ class Source(Protocol):
 
     name: str
     paths: list[str]
+    # Of the files that are no documents: how many bytes each has.
+    others: dict[str, int]
 
     def read(self, path: str) -> bytes:
         """Return one file's bytes. Errors: BadFile."""
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes of one of the others, and no more than were told. Errors: BadFile."""
 
 
 @contextmanager
@@ -89,6 +97,7 @@ class FileSource:
     def __init__(self, path: Path, takes: Takes) -> None:
         self.name = path.stem
         self.paths = [path.name]
+        self.others: dict[str, int] = {}
         self._path, self._takes = path, takes
 
     def read(self, path: str) -> bytes:
@@ -98,6 +107,9 @@ class FileSource:
         except OSError as error:
             raise BadFile("unreadable", problem=error.strerror or path) from error
 
+    def chunks(self, path: str) -> Iterator[bytes]:
+        raise BadFile("unreadable", problem=path)
+
 
 class FolderSource:
     """A folder on this machine; symbolic links are not followed."""
@@ -106,6 +118,7 @@ class FolderSource:
         self.name = root.resolve().name
         self._root, self._takes = root, takes
         self._files: dict[str, Path] = {}
+        self.others: dict[str, int] = {}
         for folder, folders, files in os.walk(root):
             folders[:] = [name for name in folders if is_content(name)]
             for name in files:
@@ -113,8 +126,10 @@ class FolderSource:
                 path = _printable(_decode_name(os.fsencode(file.relative_to(root).as_posix())))
                 if takes.takes(path):
                     self._files[path] = file
+                elif is_content(name) and file.is_file() and not file.is_symlink():
+                    self._files[path], self.others[path] = file, file.stat().st_size
             refuse_too_many(len(self._files))
-        self.paths = sorted(self._files, key=reading_order)
+        self.paths = sorted(self._files.keys() - self.others.keys(), key=reading_order)
 
     def read(self, path: str) -> bytes:
         file = self._files[path]
@@ -128,6 +143,13 @@ class FolderSource:
         except OSError as error:
             raise BadFile("unreadable", problem=error.strerror or "") from error
 
+    def chunks(self, path: str) -> Iterator[bytes]:
+        try:
+            with self._files[path].open("rb") as opened:
+                yield from _bounded(opened, self.others[path])
+        except OSError as error:
+            raise BadFile("unreadable", problem=error.strerror or "") from error
+
 
 class ZipSource:
     """A ZIP file; the folder that has the archive's own name and wraps everything is left out of paths."""
@@ -137,8 +159,11 @@ class ZipSource:
         self._archive, self._takes = archive, takes
         infos = archive.infolist()
         refuse_too_many(len(infos))
-        files = {path: info for info in infos if (path := entry_path(info)) is not None and takes.takes(path)}
+        known = {path: info for info in infos if (path := entry_path(info)) is not None}
+        files = {path: info for path, info in known.items() if takes.takes(path)}
         _refuse_bomb(list(files.values()))
+        self._beside = {path: info for path, info in known.items() if path not in files and _is_plain(path, info)}
+        self.others = {path: info.file_size for path, info in self._beside.items()}
         wrapper = f"{unicodedata.normalize('NFC', self.name)}/"
         if all(path.startswith(wrapper) for path in files):
             files = {path.removeprefix(wrapper): info for path, info in files.items()}
@@ -154,8 +179,28 @@ class ZipSource:
         try:
             with self._archive.open(info) as opened:
                 return self._takes.bounded(opened, info.file_size)
-        except (BadZipFile, zlib.error, NotImplementedError, EOFError, OSError) as error:
+        except DAMAGED as error:
             raise BadFile("unreadable", problem=str(error)[:200]) from error
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        try:
+            with self._archive.open(self._beside[path]) as opened:
+                yield from _bounded(opened, self.others[path])
+        except DAMAGED as error:
+            raise BadFile("unreadable", problem=str(error)[:200]) from error
+
+
+def _is_plain(path: str, info: ZipInfo) -> bool:
+    """Whether an entry is a file that can be copied, and no bomb by itself."""
+    is_bomb = info.file_size > RATIO_COUNTS_FROM and info.file_size > info.compress_size * MOST_RATIO
+    is_readable = not (stat.S_ISLNK(info.external_attr >> 16) or info.flag_bits & _ENCRYPTED or is_bomb)
+    return is_readable and all(is_content(part) for part in path.split("/"))
+
+
+def _bounded(opened: IO[bytes], size: int) -> Iterator[bytes]:
+    while size > 0 and (chunk := opened.read(min(size, _CHUNK))):
+        size -= len(chunk)
+        yield chunk
 
 
 def read_bounded(opened: IO[bytes], size: int, most: int) -> bytes:

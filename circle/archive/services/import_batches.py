@@ -84,6 +84,8 @@ class Draft:
     answer: Said | None = None
     comments: tuple[Said, ...] = ()
     is_pinned: bool = False
+    # Paths in the source, in the order in which the post shows them.
+    files: tuple[str, ...] = ()
 
     @property
     def text_hash(self) -> bytes:
@@ -137,8 +139,8 @@ def _judge(draft: Draft, known: Any) -> Judged:
     return Judged(draft, Verdict.UPDATED)
 
 
-def take_over(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Sequence[Draft], tally: Tally) -> None:
-    """Write one batch, and count it."""
+def take_over(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Sequence[Draft], tally: Tally) -> set[UUID]:
+    """Write one batch, and count it; return the ids of posts that are new indeed."""
     judged = judge(uow, running, drafts)
     made = _create(uow, running, shelves, [one.draft for one in judged if one.verdict is Verdict.CREATED])
     for draft, verdict, reason in judged:
@@ -148,6 +150,7 @@ def take_over(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Seque
             verdict = Verdict.UNCHANGED  # noqa: PLW2901 - somebody else has just written it
         count(tally, draft, verdict, reason)
     _pin(uow, running, [draft for draft, verdict, _reason in judged if draft.post_id in made], tally)
+    return made
 
 
 def _pin(uow: UnitOfWork, running: Running, drafts: Sequence[Draft], tally: Tally) -> None:

@@ -9,6 +9,7 @@ from circle.archive.exporting.packing import Reader
 from circle.archive.exporting.tables import Kept
 from circle.archive.exporting.whole import media_path
 from circle.archive.importing.circles import CircleArchive, Line
+from circle.archive.importing.faults import BadFile
 from circle.config import Settings
 from circle.kernel.uow import Units
 from circle.media.models import Media, MediaStatus, Purpose
@@ -55,5 +56,8 @@ def _bring(units: Units, archive: CircleArchive, line: Line) -> dict[str, Any] |
         return "its file is empty or too large"
     key = Media(id=values["id"]).upload_key
     stream = Reader(chunks())
-    units.use(Storage).upload(key, cast("IO[bytes]", stream), content_type=taken.name)
+    try:
+        units.use(Storage).upload(key, cast("IO[bytes]", stream), content_type=taken.name)
+    except BadFile:
+        return "its file is damaged"
     return {"kind": taken.kind, "filename": clean_filename(filename, taken), "size": stream.size}

@@ -197,6 +197,8 @@ def running_of(uow: UnitOfWork, found: Import) -> Running:
             talk=settings.talk_max_length,
             article=settings.article_max_length,
             comment=settings.comment_max_length,
+            images=settings.max_images,
+            files=settings.max_files,
         ),
         format=ImportFormat(found.format),
         authors=_authors(uow, found.circle_id),

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import orjson
 
+from circle.archive.importing.besides import Besides
 from circle.archive.importing.document import Document
 from circle.archive.importing.faults import BadFile
 from circle.archive.importing.links import Links, local_images
@@ -30,6 +31,7 @@ from circle.archive.importing.survey import (
 )
 from circle.archive.models import ImportFormat
 from circle.archive.services.import_batches import Draft, Tally, Verdict, count, judge, take_over
+from circle.archive.services.import_media import show_files, upload_files
 from circle.archive.services.import_places import prepare_shelves, renumber
 from circle.archive.services.import_requests import Running, finish, note_progress
 from circle.kernel.uow import Units
@@ -49,9 +51,10 @@ def run_import(units: Units, running: Running, source: Source, progress: Progres
         running = note_progress(uow, running, total=found.total, counts=tally.counts, report=tally.report)
         places = [one.place for one in found.entries if one.place is not None]
         shelves = prepare_shelves(uow, running.circle_id, places, gate=running.gate, key_prefix=running.key_prefix)
-    for drafts in _batches(running, archive, found, tally):
+    for drafts in _batches(running, archive, found, tally, Besides(source)):
+        brought = upload_files(units, running, source, drafts, tally)
         with units.write() as uow:
-            take_over(uow, running, shelves, drafts, tally)
+            show_files(uow, take_over(uow, running, shelves, drafts, tally), brought)
             running = note_progress(uow, running, total=found.total, counts=tally.counts, report=tally.report)
         progress("writing", drafts[-1].entry.order + 1, found.total)
     with units.write() as uow:
@@ -65,7 +68,7 @@ def rehearse_import(units: Units, running: Running, source: Source, progress: Pr
     archive = _archive_of(running, source)
     found = survey(archive, progress)
     tally = _tally_of(found)
-    for drafts in _batches(running, archive, found, tally):
+    for drafts in _batches(running, archive, found, tally, Besides(source)):
         with units.read() as uow:
             for judged in judge(uow, running, drafts):
                 count(tally, *judged)
@@ -89,7 +92,9 @@ def _tally_of(found: Survey) -> Tally:
     return tally
 
 
-def _batches(running: Running, archive: Archive, found: Survey, tally: Tally) -> Iterator[Sequence[Draft]]:
+def _batches(
+    running: Running, archive: Archive, found: Survey, tally: Tally, besides: Besides
+) -> Iterator[Sequence[Draft]]:
     """Yield files as they are to be, a batch at a time; one that can't be read any more is noted and left out."""
     known = {one.path for one in found.entries}
 
@@ -105,7 +110,7 @@ def _batches(running: Running, archive: Archive, found: Survey, tally: Tally) ->
             tally.counts[Verdict.FAILED] += 1
             tally.report.append(fault(entry.path, bad))
             continue
-        drafts.append(_draft(running, entry, document, links, found.total))
+        drafts.append(_draft(running, entry, document, links, found.total, besides))
         if len(drafts) == BATCH:
             yield drafts
             drafts = []
@@ -113,15 +118,16 @@ def _batches(running: Running, archive: Archive, found: Survey, tally: Tally) ->
         yield drafts
 
 
-def _draft(running: Running, entry: Entry, document: Document, links: Links, total: int) -> Draft:
+def _draft(running: Running, entry: Entry, document: Document, links: Links, total: int, besides: Besides) -> Draft:
     body, notes = links.rewrite(document.body, entry.path), []
     author_id = running.authors.get(document.author.lower()) if document.author else running.author_id
     if author_id is None:
         body = f"> 作者：{document.author}\n\n{body}"
         notes.append(note(entry.path, "unknown_author", value=document.author))
     notes += [note(entry.path, "local_image", value=image[:200]) for image in local_images(body)[:1]]
-    if document.missing:
-        notes.append(note(entry.path, "not_fetched", value=", ".join(document.missing)[:200]))
+    files, left = besides.choose(document.listed, running.limits)
+    if left:
+        notes.append(note(entry.path, "not_fetched", value=", ".join(left)[:200]))
     # Reading order is the order of time: the last file is the newest, all within the moment of the import.
     order = timedelta(microseconds=entry.order)
     undated = running.created_at - timedelta(microseconds=total) + order
@@ -151,6 +157,7 @@ def _draft(running: Running, entry: Entry, document: Document, links: Links, tot
         comments=document.comments,
         is_pinned=document.is_pinned,
         notes=tuple(notes),
+        files=files,
     )
 
 

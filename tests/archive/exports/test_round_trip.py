@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zipfile import ZipFile
 
 import pytest
 
@@ -200,6 +202,58 @@ def test_a_bad_row_is_told_and_stops_nobody(
     assert tally.counts["failed"] == 4
 
 
+def damaged(content: bytes, path: str) -> bytes:
+    """A ZIP in which the bytes of one file are others than its table of contents says."""
+    with ZipFile(BytesIO(content)) as archive:
+        info = archive.getinfo(path)
+    begin = info.header_offset + 30 + len(path.encode())
+    spoilt = bytearray(content)
+    for at in range(begin, begin + min(info.compress_size, 64)):
+        spoilt[at] ^= 0xFF
+    return bytes(spoilt)
+
+
+def refused(world: World, circle: BuiltCircle, content: bytes) -> Any:
+    """What is told of an upload that the worker took up."""
+    about = {"filename": "a.zip", "content_type": "application/zip", "purpose": "import"}
+    body = {"format": "circle", "media_id": str(world.media(circle.owner, content, **about))}
+    asked = circle.owner.api.post(f"{circle.path}/imports", body).ok(202)
+    world.run_job("archive.run_imports")
+    return circle.owner.api.get(f"/imports/{asked['id']}").ok()
+
+
+def test_a_damaged_table_leaves_nothing_half_imported(
+    world: World, lived_in: BuiltCircle, empty: BuiltCircle, sql: Any
+) -> None:
+    export = zip_of(dict(_files(world.export(lived_in.owner, lived_in, "circle", "archive"))))
+
+    told = refused(world, empty, damaged(export, "data/comments.jsonl"))
+
+    assert (told["status"], told["refusal"]) == ("failed", "It is damaged: data/comments.jsonl")
+    left = "SELECT id FROM posts WHERE circle_id = :c UNION SELECT id FROM tiers WHERE circle_id = :c"
+    assert sql(left, c=empty.id) == []
+    assert refused(world, empty, export)["status"] == "done"
+
+
+def test_a_damaged_file_is_told_and_stops_nobody(
+    world: World, lived_in: BuiltCircle, empty: BuiltCircle, tmp_path: Path
+) -> None:
+    files = dict(_files(world.export(lived_in.owner, lived_in, "circle", "archive")))
+    pdf = next(name for name in files if name.endswith(".pdf"))
+
+    tally = bring(world, empty, damaged(zip_of(files), pdf), tmp_path)
+
+    assert [one["data"]["problem"] for one in tally.report if one["code"] == "bad_row"] == ["its file is damaged"]
+    assert tally.counts["failed"] == 1
+
+
+def test_a_bomb_of_rows_is_refused(world: World, lived_in: BuiltCircle, empty: BuiltCircle) -> None:
+    files = dict(_files(world.export(lived_in.owner, lived_in, "circle", "archive")))
+    files["data/comments.jsonl"] = b"\n" * 20_000_000
+
+    assert refused(world, empty, zip_of(files))["refusal"] == "It is too large, or packed like a bomb."
+
+
 def _files(taken: Taken) -> Iterator[tuple[str, bytes]]:
     for name in taken.names:
         yield name, taken.zip.read(name)
@@ -297,12 +351,7 @@ def test_an_import_that_somebody_has_joined_stays(
 def test_what_is_no_export_is_refused_whole(
     world: World, empty: BuiltCircle, files: dict[str, bytes], said: str
 ) -> None:
-    about = {"filename": "a.zip", "content_type": "application/zip", "purpose": "import"}
-    media_id = str(world.media(empty.owner, zip_of(files), **about))
-    asked = empty.owner.api.post(f"{empty.path}/imports", {"format": "circle", "media_id": media_id}).ok(202)
+    told = refused(world, empty, zip_of(files))
 
-    world.run_job("archive.run_imports")
-
-    told = empty.owner.api.get(f"/imports/{asked['id']}").ok()
     assert told["status"] == "failed"
     assert told["refusal"].startswith(said)
