@@ -60,7 +60,7 @@ def test_a_feed_library_finds_nothing_wrong(world: World) -> None:
         circle, [world.post(circle, title="A & <b>", body="```\n<script>\n```\n🎉 \u202eabc", tags=["甲/乙"])]
     )
     world.post(circle, title="锁", body="付费", access="学员", excerpt="x > y & z")
-    world.ask(circle, member, body="怎么写", anonymous=False)
+    world.ask(circle, member, title="怎么写")
     token = token_of(member)["token"]
 
     for of, titles in ((circle, ["怎么写", "锁", "A & <b>"]), (column, ["A & <b>"])):
