@@ -11,7 +11,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 _CHUNK = 256 * 1024
 # An entry larger than this waits on disk until its end is known.
-_IN_MEMORY = 4 * 1024 * 1024
+_IN_MEMORY = 1024 * 1024
 _OLDEST_YEAR = 1980  # a ZIP knows no earlier one
 _READABLE_BY_ALL = 0o100644 << 16
 # Of the format: the version that knows large files, the system whose rights entries have, names in UTF-8.
