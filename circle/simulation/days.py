@@ -102,8 +102,9 @@ class Tally:
 class Life:
     """A life that is about to be lived: iterate over `days`."""
 
-    def __init__(self, scene: Scene, *, members: int, months: int, errors: list[str]) -> None:
+    def __init__(self, scene: Scene, doorbell: SilentDoorbell, *, members: int, months: int, errors: list[str]) -> None:
         self.scene = scene
+        self._doorbell = doorbell
         self.ends_at = months_after(START, months, ZONE)
         self.length = (self.ends_at - START).days
         self.tallies: list[Tally] = []
@@ -192,9 +193,13 @@ class Life:
             self.scene.refused[f"{name}: {refusal.code}"] += 1
 
     def _work(self, names: Collection[str]) -> None:
-        """Run jobs, round by round, until none finds anything."""
+        """Run jobs once each, then again those that found something or were rung for, until nothing is left."""
+        rung = self._doorbell.rung
         for _ in range(_MOST_ROUNDS):
-            if not sum(self._sweeps[name].run(self.scene.units) for name in names):
+            rung.clear()
+            found = {name for name in names if self._sweeps[name].run(self.scene.units)}
+            names = [name for name in self._sweeps if name in found or name in rung]
+            if not names:
                 return
         self._errors.append(f"{', '.join(names)} do not come to an end")
 
@@ -222,13 +227,13 @@ class Life:
 def begin(database_url: str, *, members: int, months: int, seed: int) -> Iterator[Life]:
     """Open a circle in a database that is migrated and empty. Errors: NotEmpty."""
     settings = Settings.from_env(_environ(database_url, members))
-    clock, luck, connections = ManualClock(START), Luck(seed), PooledConnections()
+    clock, luck, connections, doorbell = ManualClock(START), Luck(seed), PooledConnections(), SilentDoorbell()
     known: dict[UUID, int] = {}
     network = DistantSandbox(
         connections, clock, secret_key=settings.secret_key, luck=luck, name_of=lambda user_id: known[user_id]
     )
     adapters = {Sandbox: network, Providers: Providers({Sandbox.name: network})}
-    app = create_app(settings, clock=clock, connections=connections, doorbell=SilentDoorbell(), adapters=adapters)
+    app = create_app(settings, clock=clock, connections=connections, doorbell=doorbell, adapters=adapters)
     with app.app_context(), _errors_noted() as errors:
         try:
             units = system().units
@@ -236,7 +241,7 @@ def begin(database_url: str, *, members: int, months: int, seed: int) -> Iterato
                 if uow.session.scalar(select(exists(select(User.id)))):
                     raise NotEmpty
             scene = open_scene(units, clock, luck, network, known, members=members)
-            yield Life(scene, members=members, months=months, errors=errors)
+            yield Life(scene, doorbell, members=members, months=months, errors=errors)
         finally:
             close_connections()
 
