@@ -19,6 +19,7 @@ from circle.kernel.uow import Units
 log = structlog.get_logger(__name__)
 
 _KEY = "circle:jobs"
+_KEPT = "circle:kept"
 
 
 class Job(Protocol):
@@ -66,6 +67,13 @@ class JobLog:
         except RedisError as error:
             log.warning("job_not_counted", job=job, error=str(error))
 
+    def keep(self, name: str, value: int) -> None:
+        """Keep a figure that takes too long to find when it is asked for."""
+        try:
+            self._redis.hset(_KEPT, name, str(value))
+        except RedisError as error:
+            log.warning("figure_not_kept", figure=name, error=str(error))
+
     def seconds_since(self, job: str) -> float | None:
         """Return how long ago the job last ended; None where that is not known. Errors: RedisError."""
         ended = cast("bytes | None", self._redis.hget(_KEY, f"{job} ended"))
@@ -78,6 +86,7 @@ class JobLog:
         ended = GaugeMetricFamily("circle_job_ended_seconds", "Unix time of a job's last end.", labels=["job"])
         try:
             counts = cast("dict[bytes, bytes]", self._redis.hgetall(_KEY))
+            kept = cast("dict[bytes, bytes]", self._redis.hgetall(_KEPT))
         except RedisError:
             return
         for field, value in counts.items():
@@ -89,3 +98,5 @@ class JobLog:
             else:
                 ended.add_metric([job], float(value))
         yield from (runs, rows, ended)
+        for name, value in kept.items():
+            yield GaugeMetricFamily(f"circle_{name.decode()}", "As a job has found it.", value=float(value))

@@ -1,6 +1,7 @@
 """Money that has to move or be looked after."""
 
-from circle.billing import offer_steps, payout_steps, reconcile_steps, renewal_steps, steps
+from circle.billing import offer_steps, oversight, payout_steps, reconcile_steps, renewal_steps, steps
+from circle.jobs import JobLog
 from circle.kernel.uow import Units
 from workers.runtime import job
 
@@ -81,6 +82,13 @@ def remind(units: Units) -> int:
 def campaigns(units: Units) -> int:
     """Tell subscribers of price changes, and settle those whose time has come."""
     return offer_steps.run_campaigns(units)
+
+
+@job
+def verify(units: Units) -> int:
+    """Look whether every rule of money holds, and keep the figure for whoever watches."""
+    units.use(JobLog).keep("money_rules_broken", len(oversight.broken_rules(units)))
+    return 0
 
 
 @job

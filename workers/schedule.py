@@ -15,6 +15,7 @@ SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("billing.refund", 30, "Refunds whose ring was lost, or without an answer."),
     Scheduled("billing.pay_out", 30, "Approved payouts whose ring was lost, or without an answer."),
     Scheduled("billing.reconcile", 3600, "Days of providers' books that are closed."),
+    Scheduled("billing.verify", 3600, "Whether every rule of money holds."),
     Scheduled("billing.expire_checkouts", 60, "Checkouts that nobody paid in time."),
     Scheduled("billing.bill", 30, "Renewals whose day has come, and charges that are due."),
     Scheduled("billing.dun", 60, "Overdue renewals that are tried again."),

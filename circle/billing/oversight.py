@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
+from circle.billing.invariants import violations
 from circle.billing.models import Invoice, PaymentAttempt, Refund, Subscription
 from circle.billing.oversight_models import Finding, FindingStatus, ReconciledDay, SettlementLine
 from circle.billing.payout_models import Payout
@@ -16,6 +18,8 @@ from circle.billing.services.installation import moved_providers
 from circle.billing.services.reconciling import days_due
 from circle.billing.states import AttemptStatus, InvoiceStatus, PayoutStatus, RefundStatus, SubscriptionStatus
 from circle.kernel.uow import UnitOfWork, Units
+
+log = structlog.get_logger(__name__)
 
 # Sent so long ago without an answer: somebody should look.
 STUCK_AFTER = timedelta(hours=1)
@@ -98,6 +102,15 @@ def _fees(uow: UnitOfWork, provider: str) -> str:
     kept = select(SettlementLine.currency, func.sum(SettlementLine.fee)).where(SettlementLine.provider == provider)
     sums = uow.session.execute(kept.group_by(SettlementLine.currency).order_by(SettlementLine.currency)).all()
     return ", ".join(f"{currency} {amount}" for currency, amount in sums if amount)
+
+
+def broken_rules(units: Units) -> list[str]:
+    """Return the rules of money that are broken; each is an error in the log."""
+    with units.read() as uow:
+        broken = violations(uow)
+    for rule in broken:
+        log.error("money_rule_broken", rule=rule)
+    return broken
 
 
 def breaker_is_closed(units: Units) -> str | None:

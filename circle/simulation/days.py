@@ -40,6 +40,8 @@ ZONE = "UTC"
 # Everybody has come when this part of the time is over.
 _ARRIVING = 4
 _ROOMS = ("billing.", "memberships.")
+# Is done every evening anyhow.
+_NEEDLESS = "billing.verify"
 # The day is worked on every two hours: answers are looked for each time, everything that is due at noon and midnight.
 _LOOK = timedelta(hours=2)
 _LOOKS = 12
@@ -111,7 +113,11 @@ class Life:
         self._errors = errors
         self._awaited = members
         self._members: set[UUID] = set()
-        self._sweeps = {row.job: jobs.load_job(row.job) for row in jobs.load_schedule() if row.job.startswith(_ROOMS)}
+        self._sweeps = {
+            row.job: jobs.load_job(row.job)
+            for row in jobs.load_schedule()
+            if row.job.startswith(_ROOMS) and row.job != _NEEDLESS
+        }
 
     def days(self) -> Iterator[date]:
         """Live day by day; when one is yielded it is over, and all is in order. Errors: Broken."""

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from circle.billing.services.installation import confirm_installation
@@ -139,3 +140,15 @@ def test_another_port_of_ones_own_machine_is_no_copy(world: World, settings: Set
         here = replace(settings, site_url=f"http://127.0.0.1:{port}")
         world.units.adapters = {**world.units.adapters, Settings: here}
         world.paying_member(circle)
+
+
+def test_how_many_rules_are_broken_is_a_metric(world: World, browser: FlaskClient, sql: Any) -> None:
+    world.paying_member(world.circle())
+    sql("UPDATE subscriptions SET renewal_open = true")
+    world.run_billing("verify")
+    assert "circle_money_rules_broken 1.0" in browser.get("/metrics").text
+
+    sql("UPDATE subscriptions SET renewal_open = false")
+    world.run_billing("verify")
+
+    assert "circle_money_rules_broken 0.0" in browser.get("/metrics").text
