@@ -73,6 +73,8 @@ clean: ## Remove the environment, caches and test data; .data/up stays
 
 .venv/bootstrapped: requirements/setup.txt
 	@if [ -z "$(PYTHON)" ]; then echo "make: no Python 3.11 or newer found; install one, or say PYTHON=/path/to/python" >&2; exit 1; fi
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: $(PYTHON) does not run, or is older than Python 3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "make: $(PYTHON) can't make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv with $$("$(PYTHON)" --version) ..."

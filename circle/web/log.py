@@ -53,6 +53,6 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # They log addresses too, whose queries hold secrets.
-    for noisy in ("botocore", "urllib3", "httpx", "httpcore", "rq"):
+    # Some log addresses too, whose queries hold secrets; fontTools every step of every certificate.
+    for noisy in ("botocore", "urllib3", "httpx", "httpcore", "rq", "fontTools"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
