@@ -177,6 +177,16 @@ def test_what_is_said_during_an_undoing_stays_or_was_never_said(
     assert told["counts"].get("kept", 0) == len(kept)
 
 
+def test_a_webhook_that_is_set_many_times_at_once_is_one(world: World, units: Units, race: Race) -> None:
+    person = world.person()
+
+    replies = race.many(6, lambda n: person.api.put("/me/webhook", {"url": f"https://bot{n}.example.org/"}))
+
+    assert {reply.status for reply in replies} == {200}
+    [hook] = look(units, "SELECT url FROM notice_hooks WHERE user_id = :u", u=person.id)
+    assert hook["url"] == person.api.get("/me/webhook").ok()["url"]
+
+
 def test_nothing_is_undone_while_it_still_comes_in(
     world: World, units: Units, race: Race, tmp_path: Path, late: Any
 ) -> None:

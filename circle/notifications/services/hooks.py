@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
+from circle.accounts.services.people import require_user
 from circle.accounts.services.sessions import require_session
 from circle.config import Settings
 from circle.kernel.caller import Caller
@@ -34,6 +35,7 @@ def put_hook(uow: UnitOfWork, caller: Caller, *, url: str) -> tuple[NoticeHook, 
     """
     require_session(caller)
     check_address(url, private=uow.use(Settings).webhooks_private)
+    require_user(uow, caller, lock=True)
     _forget(uow, caller.user_id)
     hook = NoticeHook(id=new_id(), user_id=caller.user_id, url=url, created_at=uow.now)
     uow.session.add(hook)
