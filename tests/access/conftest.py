@@ -1,30 +1,44 @@
-"""The scene of a module: built once, for no request changes it."""
+"""The scene, built once a test process: whatever a request changes is undone."""
 
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine
+from sqlalchemy import create_engine
 
+from circle.embedded import Engines
 from circle.kernel.clock import ManualClock
 from circle.kernel.queue import SilentDoorbell
 from tests.access.scene import Scene
 from tests.conftest import START, SwitchedConnections
+from tests.databases import worker_database
 
 
-@pytest.fixture(scope="module")
-def scene(shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell], engine: Engine) -> Iterator[Scene]:
-    """Everybody and everything, in one transaction that is rolled back at the end of the module."""
+@pytest.fixture(scope="session")
+def scene(
+    engines: Engines,
+    worker_id: str,
+    shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell],
+) -> Iterator[Scene]:
+    """Everybody and everything, committed to a database of its own, where one transaction serves all tests."""
     app, connections, clock, _doorbell = shared
     clock.set(START)
-    with engine.connect() as connection:
-        transaction = connection.begin()
-        yield Scene.build(app, connections, connection, clock)
-        transaction.rollback()
+    with worker_database(engines.database_url, f"{worker_id}_scene") as url:
+        engine = create_engine(url, connect_args={"options": "-c timezone=UTC"})
+        with engine.connect() as connection:
+            with connection.begin():
+                scene = Scene.build(app, connections, connection, clock)
+            transaction = connection.begin()
+            yield scene
+            transaction.rollback()
+        engine.dispose()
 
 
 @pytest.fixture(autouse=True)
-def _on_stage(request: pytest.FixtureRequest) -> None:
-    """Have the application work on the scene, whatever test ran before."""
+def _on_stage(
+    request: pytest.FixtureRequest, shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell]
+) -> None:
+    """Have the application work on the scene and its Sunday, whatever test ran before."""
     if "scene" in request.fixturenames:
         request.getfixturevalue("scene").enter()
+        shared[2].set(START)

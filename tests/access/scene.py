@@ -42,7 +42,7 @@ class Scene:
         with app.app_context():
             cast = gather(world, clock, secrets)
             content = fill(world, clock, cast, secrets)
-        # As if everything had been committed: the change log shows nothing of transactions that still run.
+        # As if it were long ago: the change log shows nothing newer than any transaction that still runs, anywhere.
         connection.execute(text("UPDATE changes SET xid = 1"))
         return cls(app, connections, connection, cast, content)
 
