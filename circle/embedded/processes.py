@@ -4,6 +4,7 @@ An engine is found by its program name and working folder, which the kernel know
 be stale or missing after a kill.
 """
 
+import atexit
 import signal
 import subprocess
 import time
@@ -19,6 +20,14 @@ _KILL_GRACE_SECONDS = 5.0
 
 # Engines outlive the call that starts them: their handles are kept, so that they can be reaped when they end.
 _started: dict[int, subprocess.Popen[bytes]] = {}
+
+
+@atexit.register
+def _let_go() -> None:
+    """Engines may outlive this process, too; without this, the library would warn that somebody forgot them."""
+    for handle in _started.values():
+        if handle.poll() is None:
+            handle.returncode = 0
 
 
 class EngineError(RuntimeError):
