@@ -4,21 +4,26 @@ Strangers get 404 where the circle hides itself, else 403. Access comes from liv
 nothing else. The same `readable(...)` stands in lists, single pages, search, export and downloads.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    FromClause,
     Integer,
     Select,
     Uuid,
     and_,
     bindparam,
+    case,
     exists,
+    false,
+    func,
     literal,
     or_,
     select,
@@ -31,7 +36,7 @@ from circle.accounts.models import User
 from circle.accounts.policy import TOKEN_PREFIX, caller_from, select_by_session, select_by_token
 from circle.circles.models import AfterExpiry, Circle, PreviewPolicy, Tier
 from circle.kernel.caller import Caller
-from circle.kernel.db import Query, Row
+from circle.kernel.db import Query, Row, constant
 from circle.kernel.errors import NotFound
 from circle.kernel.ids import digest
 from circle.kernel.uow import UnitOfWork
@@ -208,6 +213,34 @@ def with_standing(statement: Select[*tuple[Any, ...]], circle_id: Any, user_id: 
         .outerjoin(Membership, and_(Membership.circle_id == Circle.id, Membership.user_id == user_id))
         .outerjoin(grant, true())
     )
+
+
+def reading_columns(of: FromClause) -> dict[str, ColumnElement[Any]]:
+    """Return in SQL what `Standing.reading()` says of a row of `with_standing`; whoever uses it compares the two."""
+    row = of.c
+    active = row.status == Status.ACTIVE
+    everything = func.coalesce(and_(active, _role_allows(row.role, Permission.READ_EVERYTHING)), false())
+    inside = and_(active, or_(row.rank.is_not(None), everything))
+    asks_again = and_(row.status == Status.PENDING, row.joined_at.is_not(None), row.ended_at.is_(None))
+    keeps = and_(row.after_expiry == AfterExpiry.PAID_TERM, or_(_one_of(row.status, _KEEP_READING), asks_again))
+    looked_back = row.joined_at - func.make_interval(0, 0, 0, row.lookback_days)
+    return {
+        "reader_id": row.user_id,
+        "reader_membership_id": row.membership_id,
+        "reader_rank": case((inside, func.coalesce(row.rank, NO_RANK)), else_=NO_RANK),
+        "reads_everything": everything,
+        "reads_since": func.coalesce(looked_back, literal(_ALWAYS, DateTime(timezone=True))),
+        "keeps_paid_term": func.coalesce(keeps, false()),
+        "moderates": func.coalesce(and_(active, _role_allows(row.role, Permission.MODERATE)), false()),
+    }
+
+
+def _role_allows(role: ColumnElement[str], permission: Permission) -> ColumnElement[bool]:
+    return _one_of(role, TABLE[permission][0])
+
+
+def _one_of(column: ColumnElement[str], words: Collection[StrEnum]) -> ColumnElement[bool]:
+    return column.in_([constant(word) for word in sorted(words)])
 
 
 def _select_standing() -> Select[*tuple[Any, ...]]:

@@ -115,9 +115,8 @@ def _tags(page: Subquery) -> ColumnElement[Any]:
 
 def _my_reactions(page: Subquery) -> ColumnElement[Any]:
     mine = Reaction.user_id == bindparam("reader_id", type_=Uuid())
-    return func.array(
-        select(Reaction.emoji).where(Reaction.post_id == page.c.id, mine).order_by(Reaction.emoji).scalar_subquery()
-    )
+    emoji = select(Reaction.emoji).where(Reaction.post_id == page.c.id, mine).order_by(Reaction.emoji)
+    return func.array(emoji.correlate_except(Reaction).scalar_subquery())
 
 
 def _question(page: Subquery, *, whole: bool) -> ColumnElement[Any]:

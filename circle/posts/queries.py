@@ -42,6 +42,7 @@ from circle.posts.cards import card_of, fresh_card, post_card, select_cards, sel
 from circle.posts.column_policy import ColumnTier, opened
 from circle.posts.filing import Column, ColumnItem, PostTag, Tag
 from circle.posts.models import Kind, Post, PostRevision, PostStatus
+from circle.posts.page_queries import gated_card, select_one
 from circle.posts.policy import SeenPost, hides_asker
 from circle.posts.question_queries import checkout_of
 
@@ -199,25 +200,22 @@ def feed(
     return {"items": [post_card(row, standing) for row in page], "next_cursor": next_cursor}
 
 
-def _select_post() -> Select[*tuple[Any, ...]]:
-    one = select_page().where(Post.id == _param("post_id", Uuid()), policy.seen(), Post.purged_at.is_(None))
-    return select_cards(one.limit(1), whole=True)
-
-
 def _select_by_ids() -> Select[*tuple[Any, ...]]:
     ids = any_(_param("ids", ARRAY(Uuid())))
     some = select_page().where(Post.circle_id == _param("circle_id", Uuid()), Post.id == ids, policy.IS_PUBLISHED)
     return select_cards(some.limit(_LIMIT))
 
 
-_POST = Query(_select_post)
+_POST = Query(lambda: select_cards(select_one("post_id"), whole=True))
 _BY_IDS = Query(_select_by_ids)
 
 
 def post(uow: UnitOfWork, caller: Caller | None, post_id: UUID) -> Json:
     """Return one post in full; locked, its teaser. Errors: NotFound, Banned."""
     standing = policy.require_look_at_post(uow, caller, post_id) if caller else None
-    row = uow.row(_POST, post_id=post_id, **(policy.reading(standing) if standing else policy.STRANGER))
+    row = gated_card(caller, post_id) if caller and uow.read_only else None
+    if row is None:
+        row = uow.row(_POST, post_id=post_id, **(policy.reading(standing) if standing else policy.STRANGER))
     if row is None:
         raise NotFound
     return _with_checkout(uow, post_card(row, standing or require_look(uow, None, row["circle_id"])))

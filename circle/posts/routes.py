@@ -18,6 +18,7 @@ from circle.memberships.errors import (
 )
 from circle.posts import errors, queries, schemas
 from circle.posts.discussion_errors import AnonymousNotAllowed
+from circle.posts.page_queries import page_gate
 from circle.posts.policy import circle_gate, post_gate
 from circle.posts.services import changes, publishing, trash, writing
 from circle.web.limits import Limit
@@ -79,7 +80,7 @@ def list_changes(uow: UnitOfWork, caller: Caller, circle_id: UUID, query: Json) 
     return changes.since(uow, caller, circle_id, **query)
 
 
-@of_post.get("/posts/<uuid:post_id>", public=True, answer=schemas.PostOut, hot=True, errors=(Banned,))
+@of_post.get("/posts/<uuid:post_id>", public=True, answer=schemas.PostOut, hot=True, gate=page_gate, errors=(Banned,))
 def get_post(uow: UnitOfWork, caller: Caller | None, post_id: UUID) -> Json:
     """One post in full; its teaser where it is locked for you."""
     return queries.post(uow, caller, post_id)
