@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from circle.database import migrate
 
@@ -22,7 +22,8 @@ def worker_database(server_url: str, worker: str) -> Iterator[str]:
     """Yield the URL of a fresh, migrated database that is dropped at the end."""
     server = make_url(server_url)
     template, name = f"template_{_schema_mark()}", f"test_{worker}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    # No connection is kept: the server may be stopped in between.
+    admin = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with admin.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(7001)"))  # test processes side by side make one template
         if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": template}):
