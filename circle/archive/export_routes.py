@@ -7,13 +7,13 @@ from circle.archive.services import export_requests
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.errors import Banned, MembershipExpired, MissingPermission, NotAMember
+from circle.memberships.errors import MEMBERS_ONLY, Banned, MembershipExpired, MissingPermission, NotAMember
 from circle.web.answers import language
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes
 
-routes = Routes("exports", "Exports: taking along what one may read, or a whole circle.")
+routes = Routes("exports", "Exports: taking along what one may read, or a whole circle.", errors=MEMBERS_ONLY)
 
 EXPORTING = (Limit("export", "10/hour"), Limit("export", "500/hour", "all"))
 _TAKING = (Banned, NotAMember, MembershipExpired, MissingPermission)

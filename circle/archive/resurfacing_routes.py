@@ -10,14 +10,14 @@ from circle.archive.services import catching_up
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.errors import Banned, MembershipExpired, NotAMember
+from circle.memberships.errors import MEMBERS_ONLY, Banned, MembershipExpired, NotAMember
 from circle.posts.errors import PostLocked
 from circle.posts.policy import circle_gate, post_gate
 from circle.posts.schemas import PostOut
 from circle.web.pagination import PageArgs, page_of, whole
 from circle.web.routes import Routes
 
-of_circle = Routes("resurfacing", "What the archive brings back.", gate=circle_gate)
+of_circle = Routes("resurfacing", "What the archive brings back.", gate=circle_gate, errors=MEMBERS_ONLY)
 of_reader = Routes("reading", "What you have read, and where you stopped.")
 ROUTES = (of_circle, of_reader)
 

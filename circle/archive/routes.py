@@ -9,7 +9,14 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.errors import Banned, CircleClosed, MembershipExpired, MissingPermission, NotAMember
+from circle.memberships.errors import (
+    MEMBERS_ONLY,
+    Banned,
+    CircleClosed,
+    MembershipExpired,
+    MissingPermission,
+    NotAMember,
+)
 from circle.posts.errors import NotPublished
 from circle.posts.policy import circle_gate
 from circle.web.answers import language
@@ -18,7 +25,7 @@ from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes
 from circle.web.validation import load
 
-routes = Routes("archive", "The archive: digest, tags, columns, imports.")
+routes = Routes("archive", "The archive: digest, tags, columns, imports.", errors=MEMBERS_ONLY)
 
 IMPORTING = (Limit("import", "20/hour"), Limit("import", "200/hour", "all"))
 FILING = (Banned, NotAMember, MembershipExpired, MissingPermission)
@@ -169,7 +176,7 @@ def arrange_column(uow: UnitOfWork, caller: Caller, column_id: UUID, body: Json,
     answer=schemas.ImportOut,
     status=202,
     limits=IMPORTING,
-    errors=(*FILING, CircleClosed, errors.ImportRunning),
+    errors=(*FILING, CircleClosed, errors.ImportRunning, errors.CircleNotEmpty),
 )
 def request_import(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json) -> Json:
     """Import an uploaded archive; a worker does it, and `GET /imports/{id}` tells how far it is."""

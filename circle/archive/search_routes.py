@@ -3,6 +3,7 @@
 from circle.archive.search import errors, finding, schemas
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
+from circle.kernel.errors import NotFound
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import Banned
 from circle.memberships.policy import circles_gate
@@ -22,7 +23,7 @@ SEARCHING = (Limit("search", "120/minute"),)
     answer=page_of(schemas.HitOut),
     hot=True,
     limits=SEARCHING,
-    errors=(Banned, errors.TooManyTerms, errors.SearchTooBroad),
+    errors=(NotFound, Banned, errors.TooManyTerms, errors.SearchTooBroad),
 )
 def search(uow: UnitOfWork, caller: Caller, query: Json) -> Answer:
     """What you may open that holds all words of `q`: posts, answers, comments, attached files, homework.

@@ -9,14 +9,14 @@ from circle.archive.services import batches, bookmarking, pinning
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.errors import Banned
+from circle.memberships.errors import MEMBERS_ONLY, Banned
 from circle.posts.errors import NotPublished, PostLocked
 from circle.posts.policy import circle_gate
 from circle.web.limits import Limit
 from circle.web.pagination import page_of, whole
 from circle.web.routes import Routes
 
-routes = Routes("shelf", "The archive: pins, bookmarks, where to start, batch work.")
+routes = Routes("shelf", "The archive: pins, bookmarks, where to start, batch work.", errors=MEMBERS_ONLY)
 
 BATCHES = (Limit("batch", "60/hour"),)
 

@@ -8,13 +8,14 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors as membership_errors
+from circle.memberships.errors import MEMBERS_ONLY
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import require_permission, standing_gate
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes
 
-routes = Routes("sales", "Coupons, gifts, changes of plan, price campaigns.")
+routes = Routes("sales", "Coupons, gifts, changes of plan, price campaigns.", errors=MEMBERS_ONLY)
 
 CIRCLE = "/circles/<uuid:circle_id>"
 SUBSCRIPTION = "/subscriptions/<uuid:subscription_id>"

@@ -10,13 +10,14 @@ from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors as membership_errors
+from circle.memberships.errors import MEMBERS_ONLY
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import require_permission, standing_gate
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes
 
-routes = Routes("payouts", "A circle's money on its way out: withdrawals and statements.")
+routes = Routes("payouts", "A circle's money on its way out: withdrawals and statements.", errors=MEMBERS_ONLY)
 
 CIRCLE = "/circles/<uuid:circle_id>"
 WITHDRAW = (Limit("withdraw", "30/minute"),)

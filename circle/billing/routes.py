@@ -11,6 +11,7 @@ from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork, Units
 from circle.media.names import disposition
 from circle.memberships import errors as membership_errors
+from circle.memberships.errors import MEMBERS_ONLY
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import require_permission, standing_gate
 from circle.web.answers import Answer
@@ -18,7 +19,9 @@ from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of, whole
 from circle.web.routes import Routes
 
-routes = Routes("billing", "Money: joining, checkouts, payment methods, invoices, refunds, a circle's ledger.")
+routes = Routes(
+    "billing", "Money: joining, checkouts, payment methods, invoices, refunds, a circle's ledger.", errors=MEMBERS_ONLY
+)
 
 CIRCLE = "/circles/<uuid:circle_id>"
 JOIN = (Limit("join", "30/minute"),)

@@ -9,10 +9,13 @@ from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors as membership_errors
+from circle.memberships.errors import MEMBERS_ONLY
 from circle.web.limits import Limit
 from circle.web.routes import Routes
 
-routes = Routes("subscriptions", "Subscriptions: renewing, cancelling, pausing, and how they are paid.")
+routes = Routes(
+    "subscriptions", "Subscriptions: renewing, cancelling, pausing, and how they are paid.", errors=MEMBERS_ONLY
+)
 
 ONE = "/subscriptions/<uuid:subscription_id>"
 STEER = (Limit("steer", "30/minute"),)

@@ -9,12 +9,12 @@ from circle.checkins.services import discussion
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.errors import MissingPermission, Muted, TooNew
+from circle.memberships.errors import MEMBERS_ONLY, MissingPermission, Muted, TooNew
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of, whole
 from circle.web.routes import Routes
 
-routes = Routes("check-ins", "Entries of camps, what is said about them, and certificates.")
+routes = Routes("check-ins", "Entries of camps, what is said about them, and certificates.", errors=MEMBERS_ONLY)
 
 CERTIFICATE = (Limit("certificate", "120/minute", "ip"),)
 

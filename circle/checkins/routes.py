@@ -10,12 +10,12 @@ from circle.checkins.services.desk import desk_gate
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.errors import CircleClosed, MembershipExpired, MissingPermission, NotAMember
+from circle.memberships.errors import MEMBERS_ONLY, CircleClosed, MembershipExpired, MissingPermission, NotAMember
 from circle.web.answers import Answer
 from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes
 
-routes = Routes("camps", "Check-in camps: rules, check-ins, streaks, rankings.")
+routes = Routes("camps", "Check-in camps: rules, check-ins, streaks, rankings.", errors=MEMBERS_ONLY)
 
 _CLOSED_TO_ME = (NotAMember, MembershipExpired, errors.CampLocked)
 _NOT_NOW = (

@@ -10,15 +10,15 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.errors import CircleClosed
+from circle.memberships.errors import MEMBERS_ONLY, CircleClosed
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes
 
-for_circle = Routes("gradebook", "What all members have handed in.", gate=circle_gate)
-for_assignment = Routes("grading", "Grading one assignment.", gate=assignment_gate)
-for_submission = Routes("reviews", "What teachers say about homework.", gate=submission_gate)
-for_review = Routes("review", "One review.")
+for_circle = Routes("gradebook", "What all members have handed in.", gate=circle_gate, errors=MEMBERS_ONLY)
+for_assignment = Routes("grading", "Grading one assignment.", gate=assignment_gate, errors=MEMBERS_ONLY)
+for_submission = Routes("reviews", "What teachers say about homework.", gate=submission_gate, errors=MEMBERS_ONLY)
+for_review = Routes("review", "One review.", errors=MEMBERS_ONLY)
 ROUTES = (
     of_circle,
     of_assignment,

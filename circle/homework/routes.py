@@ -8,15 +8,24 @@ from circle.homework.services import assignments, drafts, handing_in, peer_revie
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.errors import Banned, CircleClosed, MembershipExpired, MissingPermission, NotAMember
+from circle.memberships.errors import (
+    MEMBERS_ONLY,
+    Banned,
+    CircleClosed,
+    MembershipExpired,
+    MissingPermission,
+    NotAMember,
+)
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of, whole
 from circle.web.routes import Routes
 
-of_circle = Routes("homework", "Assignments of a circle.", gate=circle_gate)
-of_assignment = Routes("assignment", "One assignment, and one's own work for it.", gate=assignment_gate)
-of_submission = Routes("submission", "What was handed in.", gate=submission_gate)
-of_peer_task = Routes("peer review", "Reviews that fellow members are asked for.")
+of_circle = Routes("homework", "Assignments of a circle.", gate=circle_gate, errors=MEMBERS_ONLY)
+of_assignment = Routes(
+    "assignment", "One assignment, and one's own work for it.", gate=assignment_gate, errors=MEMBERS_ONLY
+)
+of_submission = Routes("submission", "What was handed in.", gate=submission_gate, errors=MEMBERS_ONLY)
+of_peer_task = Routes("peer review", "Reviews that fellow members are asked for.", errors=MEMBERS_ONLY)
 
 READING = (MembershipExpired, Banned)
 TEACHING = (*READING, NotAMember, MissingPermission)

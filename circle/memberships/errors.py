@@ -91,3 +91,7 @@ class NoTransferOffer(Conflict):
 on_constraint("ck_tiers_seats", SeatsTaken)
 on_constraint("pk_trials", TrialUsed)
 on_constraint("ck_invitations_uses", InvitationNotUsable)
+
+
+# What whoever may not do something in a circle is told, by how they stand to it.
+MEMBERS_ONLY = (NotAMember, MembershipExpired, Banned, MissingPermission)

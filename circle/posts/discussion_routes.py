@@ -8,7 +8,7 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.errors import Banned, MembershipExpired, MissingPermission, NotAMember
+from circle.memberships.errors import MEMBERS_ONLY, Banned, MembershipExpired, MissingPermission, NotAMember
 from circle.posts import discussion_errors as errors
 from circle.posts import discussion_queries, moderation_queries, queries, question_queries
 from circle.posts import discussion_schemas as shapes
@@ -21,9 +21,9 @@ from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes
 
-of_posts = Routes("discussion", "What is said below a post.", gate=post_gate)
-of_comments = Routes("comments", "One comment.")
-of_circles = Routes("moderation", "What moderators look after.", gate=circle_gate)
+of_posts = Routes("discussion", "What is said below a post.", gate=post_gate, errors=MEMBERS_ONLY)
+of_comments = Routes("comments", "One comment.", errors=MEMBERS_ONLY)
+of_circles = Routes("moderation", "What moderators look after.", gate=circle_gate, errors=MEMBERS_ONLY)
 ROUTES = (of_posts, of_comments, of_circles)
 
 POST, COMMENT, CIRCLE = "/posts/<uuid:post_id>", "/comments/<uuid:comment_id>", "/circles/<uuid:circle_id>"

@@ -8,6 +8,7 @@ from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import (
+    MEMBERS_ONLY,
     Banned,
     CircleClosed,
     MembershipExpired,
@@ -25,8 +26,8 @@ from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes
 
-of_circle = Routes("posts", "What is written in a circle.", gate=circle_gate)
-of_post = Routes("post", "One post.", gate=post_gate)
+of_circle = Routes("posts", "What is written in a circle.", gate=circle_gate, errors=MEMBERS_ONLY)
+of_post = Routes("post", "One post.", gate=post_gate, errors=MEMBERS_ONLY)
 ROUTES = (of_circle, of_post)
 
 POSTING = (Limit("posting", "20/minute"), Limit("posting", "300/day"))

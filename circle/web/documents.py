@@ -77,7 +77,7 @@ def _refusals(operation: "Operation") -> dict[str, Any]:
 
 def _implied_errors(operation: "Operation") -> Iterator[type[e.CircleError]]:
     yield from (e.Unauthenticated, e.Forbidden, ScopeMissing)
-    if re.search(r"<\w+:", operation.path):
+    if "<" in operation.path:
         yield e.NotFound
     if operation.body is not None:
         yield from (e.Malformed, e.TooLarge, e.UnsupportedMedia, e.Invalid)

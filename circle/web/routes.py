@@ -70,15 +70,23 @@ class Operation:
 
 
 class Routes:
-    """The routes of one feature, under `/v1`."""
+    """The routes of one feature, under `/v1`; `errors` are refusals of every route that is about something named."""
 
-    def __init__(self, name: str, description: str, *, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        *,
+        gate: Gate | None = None,
+        errors: Sequence[type[CircleError]] = (),
+    ) -> None:
         self.name = name
         self.description = description
         self.blueprint = Blueprint(name, name, url_prefix="/v1")
         self.operations: list[Operation] = []
         self.views: dict[str, View] = {}
         self._gate = gate
+        self._errors = errors
 
     def get(self, path: str, **options: Any) -> Callable[[View], View]:
         return self._route("GET", path, {"scope": READ, **options})
@@ -97,7 +105,9 @@ class Routes:
 
     def _route(self, method: str, path: str, options: dict[str, Any]) -> Callable[[View], View]:
         def decorate(view: View) -> View:
-            operation = Operation(name=view.__name__, method=method, path=path, **{"gate": self._gate, **options})
+            shared = self._errors if "<" in path and not path.startswith("/me/") else ()
+            declared = {"gate": self._gate, **options, "errors": (*shared, *options.get("errors", ()))}
+            operation = Operation(name=view.__name__, method=method, path=path, **declared)
             self.operations.append(operation)
             self.views[operation.name] = view
             self.blueprint.add_url_rule(path, operation.name, _serve(operation, view), methods=[method])

@@ -8,6 +8,7 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors, pages
+from circle.memberships.errors import MEMBERS_ONLY
 from circle.memberships.policy import standing_gate
 from circle.memberships.schemas import TransferIn, TransferOut
 from circle.memberships.services import circles, transfer
@@ -15,7 +16,7 @@ from circle.web.limits import Limit
 from circle.web.pagination import page_of
 from circle.web.routes import Routes
 
-routes = Routes("circles", "Circles: settings, audit log, hand-over.")
+routes = Routes("circles", "Circles: settings, audit log, hand-over.", errors=MEMBERS_ONLY)
 
 GATE = standing_gate("circle_id")
 OPEN = (Limit("open_circle", "20/hour"), Limit("open_circle", "2000/hour", "all"))

@@ -7,13 +7,14 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors, pages
+from circle.memberships.errors import MEMBERS_ONLY
 from circle.memberships.policy import standing_gate
 from circle.memberships.services import invitations
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes
 
-routes = Routes("invitations", "Links into a circle.")
+routes = Routes("invitations", "Links into a circle.", errors=MEMBERS_ONLY)
 
 INVITE = (Limit("invite", "200/hour"),)
 # A code has 49 bits: even a thousand addresses would not guess one.

@@ -7,12 +7,13 @@ from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors, pages, queries, schemas
+from circle.memberships.errors import MEMBERS_ONLY
 from circle.memberships.policy import standing_gate
 from circle.memberships.services import members
 from circle.web.pagination import page_of
 from circle.web.routes import Routes
 
-routes = Routes("members", "Members of a circle: roster, roles, moderation.")
+routes = Routes("members", "Members of a circle: roster, roles, moderation.", errors=MEMBERS_ONLY)
 
 GATE = standing_gate("circle_id")
 _REFUSALS = (errors.MissingPermission, errors.OutOfReach, WrongState)

@@ -7,13 +7,13 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import pages
-from circle.memberships.errors import MissingPermission
+from circle.memberships.errors import MEMBERS_ONLY, MissingPermission
 from circle.memberships.policy import standing_gate
 from circle.memberships.services import offers
 from circle.web.pagination import whole
 from circle.web.routes import Routes
 
-routes = Routes("offers", "What a circle sells: tiers and prices.")
+routes = Routes("offers", "What a circle sells: tiers and prices.", errors=MEMBERS_ONLY)
 
 
 @routes.get(
