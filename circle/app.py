@@ -103,6 +103,8 @@ def create_app(
     """Wire the application; whatever is given replaces what production would use."""
     configure_logging(settings.log_level)
     app = Circle("circle")
+    # Else `//account` is sent on to a full address, whose host is what the request said.
+    app.url_map.merge_slashes = False
     redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=1)
     configure_database(app, settings)
     connections = connections or PooledConnections()

@@ -14,7 +14,7 @@ from circle.kernel.errors import CircleError
 from circle.kernel.text import Text
 from circle.web.answers import language
 from circle.web.forms import FormGuard, require_our_form
-from circle.web.login import SESSION_COOKIE, page_caller
+from circle.web.login import SESSION_COOKIE, cookie_name, page_caller
 from circle.web.pages import page
 from circle.web.routes import count_request
 from circle.web.system import system
@@ -56,7 +56,7 @@ def account_blueprint() -> Blueprint:
             return _show(None, refusal=refusal)
         response = redirect("/account", 303)
         response.set_cookie(
-            SESSION_COOKIE,
+            cookie_name(SESSION_COOKIE),
             opened.token,
             max_age=sessions.LIFE,
             httponly=True,
@@ -70,7 +70,8 @@ def account_blueprint() -> Blueprint:
         require_our_form(_FORM)
         _end(page_caller(), None)
         response = redirect("/account", 303)
-        response.delete_cookie(SESSION_COOKIE)
+        response.delete_cookie(cookie_name(SESSION_COOKIE), secure=system().settings.secure, httponly=True)
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
 
     @blueprint.post("/sessions/<uuid:session_id>/end")

@@ -9,6 +9,7 @@ from hashlib import sha256
 from flask import Response, abort, request
 
 from circle.kernel.ids import new_secret
+from circle.web.login import cookie_name
 from circle.web.system import system
 
 _COOKIE = "circle_form"
@@ -19,7 +20,7 @@ class FormGuard:
 
     def __init__(self, form: str) -> None:
         self._form = form
-        self._secret = request.cookies.get(_COOKIE) or new_secret()
+        self._secret = request.cookies.get(cookie_name(_COOKIE)) or new_secret()
 
     @property
     def proof(self) -> str:
@@ -34,11 +35,11 @@ class FormGuard:
 
     def protect(self, response: Response) -> Response:
         secure = system().settings.secure
-        response.set_cookie(_COOKIE, self._secret, httponly=True, samesite="Strict", secure=secure)
+        response.set_cookie(cookie_name(_COOKIE), self._secret, httponly=True, samesite="Strict", secure=secure)
         return response
 
 
 def require_our_form(form: str) -> None:
     """Refuse (403) a form that was not shown to this browser."""
-    if _COOKIE not in request.cookies or not FormGuard(form).accepts(request.form.get("csrf", "")):
+    if cookie_name(_COOKIE) not in request.cookies or not FormGuard(form).accepts(request.form.get("csrf", "")):
         abort(403)

@@ -15,6 +15,7 @@ from circle.kernel.errors import CircleError, Invalid, StaleVersion, Unavailable
 from circle.kernel.ids import new_id
 from circle.web.answers import http_problem, problem
 from circle.web.metrics import REQUESTS, SECONDS
+from circle.web.system import system
 
 log = structlog.get_logger("circle.request")
 
@@ -22,6 +23,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = frozenset({"health.healthz", "health.readyz", "metrics.metrics"})
 # Tokens may stand in an address, as those of feeds do, but not in a log.
 _TOKEN = re.compile(r"\b(c[ps]_)[A-Za-z0-9_-]{16,}")
+# A year, by the second.
+_TLS_FROM_NOW_ON = "max-age=31536000"
 MAX_BODY = 2 * 1024 * 1024
 
 
@@ -53,6 +56,8 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if system().settings.secure:
+        response.headers["Strict-Transport-Security"] = _TLS_FROM_NOW_ON
     route = request.endpoint or "none"
     seconds = elapsed() - g.began
     REQUESTS.labels(route, request.method, response.status_code).inc()

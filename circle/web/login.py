@@ -15,6 +15,11 @@ from circle.web.system import system
 SESSION_COOKIE = "circle_session"
 
 
+def cookie_name(name: str) -> str:
+    """Return what the cookie is called here: with TLS by a name that browsers take from this very host alone."""
+    return f"__Host-{name}" if system().settings.secure else name
+
+
 class LoggedIn(UserMixin):  # type: ignore[misc]
     """A caller in the shape that Flask-Login asks for."""
 
@@ -31,7 +36,7 @@ def configure_login(app: Flask) -> None:
 
 
 def _load_from_cookie(request: Request) -> LoggedIn | None:
-    credential = request.cookies.get(SESSION_COOKIE, "")
+    credential = request.cookies.get(cookie_name(SESSION_COOKIE), "")
     if not credential:
         return None
     at = system()
