@@ -39,3 +39,24 @@ def present_revision(at: Connection | Session) -> str | None:
         return None
     revision: str | None = at.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
+
+
+def grant(at: Connection, role: str) -> None:
+    """Give a role what serving needs and no more.
+
+    It owns nothing, so that it can switch off no trigger and drop no table; what is append-only it reads and adds to.
+    Run again after each release: tables that came with it are covered until then by what is granted in advance.
+    """
+    named = at.dialect.identifier_preparer.quote(role)
+    kept = at.scalars(text("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'refuse_change'")).all()
+    for statement in (
+        f"GRANT USAGE ON SCHEMA public TO {named}",
+        f"REVOKE CREATE ON SCHEMA public FROM {named}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {named}",
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {named}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {named}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {named}",
+        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {named}",
+        *(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {named}" for table in kept),
+    ):
+        at.execute(text(statement))

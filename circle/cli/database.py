@@ -22,6 +22,21 @@ def migrate() -> None:
 
 
 @db.command()
+@click.argument("role")
+def grant(role: str) -> None:
+    """Let the PostgreSQL role ROLE serve, as one that owns nothing and rewrites no audit log and no ledger.
+
+    DATABASE_URL is the owner's here; the processes get an address with ROLE. Run it after each release.
+    """
+    from sqlalchemy import create_engine
+
+    from circle import database
+
+    with create_engine(read_settings().database_url).begin() as connection:
+        database.grant(connection, role)
+
+
+@db.command()
 def check() -> None:
     """Fail unless migrations are one line and lead to exactly the tables that the code declares."""
     from alembic import command
