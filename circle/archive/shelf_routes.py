@@ -7,6 +7,7 @@ from circle.archive import shelf_schemas as schemas
 from circle.archive.routes import FILING
 from circle.archive.services import batches, bookmarking, pinning
 from circle.kernel.caller import Caller
+from circle.kernel.cursor import BadCursor
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import MEMBERS_ONLY, Banned
@@ -127,7 +128,7 @@ def delete_bookmark_folder(uow: UnitOfWork, caller: Caller, folder_id: UUID) -> 
     body=schemas.BatchIn,
     answer=schemas.BatchOut,
     limits=BATCHES,
-    errors=FILING,
+    errors=(*FILING, BadCursor),
 )
 def work_batch(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json) -> Json:
     """Tag, file or mark many posts at once; the same again changes nothing."""

@@ -96,6 +96,7 @@ def leave_camp(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> None:
     body=CheckInIn,
     answer=CheckedInOut,
     status=201,
+    or_status=200,
     hot=True,
     gate=desk_gate,
     errors=(*_CLOSED_TO_ME, CircleClosed, *_NOT_NOW),

@@ -26,7 +26,10 @@ def describe(operation: "Operation", view: Callable[..., Any]) -> dict[str, Any]
         "operationId": operation.name,
         "summary": summary.replace("\n", " "),
         "security": [] if operation.public else [{"bearer": []}],
-        "responses": {str(operation.status): _success(operation), **_refusals(operation)},
+        "responses": {
+            **{str(status): _success(operation) for status in (operation.status, operation.or_status) if status},
+            **_refusals(operation),
+        },
     }
     if rest:
         document["description"] = rest

@@ -47,6 +47,8 @@ class Operation:
     query: type[Schema] | None = None
     answer: type[Schema] | None = None
     status: int = 200
+    # Another status that the same answer may come with.
+    or_status: int | None = None
     errors: Sequence[type[CircleError]] = ()
     public: bool = False
     scope: str = WRITE
