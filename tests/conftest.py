@@ -19,8 +19,9 @@ from circle.app import create_app
 from circle.config import Settings
 from circle.embedded import Engines, start_engines, stop_engines
 from circle.kernel.clock import ManualClock
+from circle.kernel.joining import Statement
 from circle.kernel.queue import SilentDoorbell
-from circle.kernel.uow import Statement, Units, driver_of, run_together
+from circle.kernel.uow import Units, driver_of, run_together
 from tests.client import Api, Browser, World
 from tests.databases import worker_database
 

@@ -59,13 +59,16 @@ class RegisteredJob:
         """Answer the doorbell, do the work, count it. An error is counted and left to RQ, which logs its trace."""
         with application().app_context(), structlog.contextvars.bound_contextvars(job=self.name):
             units = system().units
-            if isinstance(units.doorbell, RqDoorbell):
-                units.doorbell.answer(self.name)
+            doorbell = units.doorbell if isinstance(units.doorbell, RqDoorbell) else None
+            if doorbell:
+                doorbell.answer(self.name)
             ok, rows = False, 0
             try:
                 rows = unless_draining(units, self._work)
                 ok = True
             finally:
+                if doorbell:
+                    doorbell.settle()
                 units.use(JobLog).note(self.name, ok=ok, rows=rows)
                 log.log(_level(ok=ok, rows=rows), "job", ok=ok, rows=rows)
             return rows

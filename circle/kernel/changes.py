@@ -71,7 +71,8 @@ class Change(Base):
 _RECORD = Query(
     lambda: insert(Change).values(
         {column: bindparam(column) for column in ("circle_id", "kind", "item_id", "operation", "changed_at")}
-    )
+    ),
+    joins=True,
 )
 
 

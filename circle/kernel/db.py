@@ -73,8 +73,10 @@ class Query:
 
     _dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
-    def __init__(self, build: Callable[[], Executable]) -> None:
+    def __init__(self, build: Callable[[], Executable], *, joins: bool = False) -> None:
+        """`joins`: a plain INSERT, which may become one statement with others (`kernel.joining`)."""
         self._build = build
+        self.joins = joins
 
     @cached_property
     def _compiled(self) -> tuple[bytes, tuple[str, ...], Row]:
@@ -85,6 +87,11 @@ class Query:
     def sql(self) -> str:
         """The SQL as sent, with `$1`, `$2` … for parameters."""
         return self._compiled[0].decode()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters' names, in the order of their numbers."""
+        return self._compiled[1]
 
     def arguments(self, params: Row) -> list[Any]:
         """Return the values of `$1`, `$2` … in order."""
@@ -120,11 +127,12 @@ class Sent:
 def insertion(entity: Base) -> tuple[Query, Json]:
     """Return the INSERT of a new entity's row and its values, defaults filled in as the ORM would."""
     query, fields = _insert_into(type(entity))
+    # Its own dict: what is filled in here has not to be told to the ORM, to which the row will be as loaded.
     given = vars(entity)
     for name, default in fields.items():
         if name not in given:
-            setattr(entity, name, default())
-    return query, {name: _plain(getattr(entity, name)) for name in fields}
+            given[name] = default()
+    return query, {name: _plain(given[name]) for name in fields}
 
 
 @cache
@@ -132,7 +140,7 @@ def _insert_into(kind: type[Base]) -> tuple[Query, Mapping[str, Callable[[], Any
     table: Any = kind.__table__
     fields = {column.key: _default_of(column) for column in table.columns if column.server_default is None}
     parameters = {name: bindparam(name, type_=table.columns[name].type) for name in fields}
-    return Query(lambda: insert(table).values(parameters)), fields
+    return Query(lambda: insert(table).values(parameters), joins=True), fields
 
 
 def _default_of(column: Any) -> Callable[[], Any]:
@@ -145,4 +153,7 @@ def _default_of(column: Any) -> Callable[[], Any]:
 
 
 def _plain(value: Any) -> Any:
-    return Jsonb(value, dumps=orjson.dumps) if isinstance(value, dict | list) else value
+    """Return a value that the driver knows at a glance: it searches long for how to write an enumeration."""
+    if isinstance(value, dict | list):
+        return Jsonb(value, dumps=orjson.dumps)
+    return value.value if isinstance(value, StrEnum) else value

@@ -4,6 +4,7 @@ A lost ring costs delay, never work: the clock process sweeps for due rows. So r
 while one ring of a job waits to be answered further ones are not queued behind it.
 """
 
+from threading import Lock, Timer
 from typing import Protocol
 
 import structlog
@@ -31,6 +32,8 @@ _FAILURE_TTL = 3600
 _WAITING_SECONDS = 30
 # After Redis failed, requests don't wait for it again before this is over.
 _QUIET_SECONDS = 2.0
+# Rings of one job that a process sends within this time are one ring, sent when it is over.
+_GATHER_SECONDS = 0.05
 
 
 def queue_of(job: str) -> str:
@@ -46,14 +49,46 @@ class Doorbell(Protocol):
 
 
 class RqDoorbell:
-    """Enqueues by name, unless a ring of the same job is waiting already."""
+    """Enqueues by name, unless a ring of the same job is waiting already.
+
+    The first ring goes out at once. Under load those that follow it closely are gathered: the last of them is followed
+    by a ring, and who rings does not wait for Redis.
+    """
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
         self._quiet_until = 0.0
+        self._lock = Lock()
+        self._rung: dict[str, float] = {}
+        self._gathered: set[str] = set()
 
     def ring(self, job: str) -> None:
         """Wake the job's worker, if Redis answers."""
+        if job in self._gathered:
+            return
+        now = elapsed()
+        with self._lock:
+            wait = self._rung.get(job, -_GATHER_SECONDS) + _GATHER_SECONDS - now
+            if wait <= 0:
+                self._rung[job] = now
+            elif job not in self._gathered:
+                self._gathered.add(job)
+                Timer(wait, self._ring_gathered, (job,)).start()
+        if wait <= 0:
+            self._send(job)
+
+    def settle(self) -> None:
+        """Send what was gathered: a process that ends would take it along."""
+        for job in tuple(self._gathered):
+            self._ring_gathered(job)
+
+    def _ring_gathered(self, job: str) -> None:
+        with self._lock:
+            self._gathered.discard(job)
+            self._rung[job] = elapsed()
+        self._send(job)
+
+    def _send(self, job: str) -> None:
         if elapsed() < self._quiet_until:
             return
         try:

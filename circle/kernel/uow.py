@@ -14,21 +14,24 @@ from uuid import UUID
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from circle.kernel.clock import Clock
-from circle.kernel.db import Base, Query, Row, insertion
+from circle.kernel.db import Base, Query, insertion
 from circle.kernel.errors import CircleError
+from circle.kernel.joining import Statement, joined
 from circle.kernel.queue import Doorbell
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Base)
 Driver = psycopg.Connection[Any]
 Rows: TypeAlias = list[dict[str, Any]]
-Statement: TypeAlias = tuple[Query, Row]
 Handler = Callable[["UnitOfWork", Any], None]
 Handlers = Mapping[type, Sequence[Handler]]
+
+# A pipeline is one transaction: what is set for the transaction holds for the next statement and is gone after it.
+_WITHIN = Query(lambda: text("SELECT set_config('statement_timeout', :milliseconds, true)"))
 
 _inside: ContextVar[bool] = ContextVar("inside_unit_of_work", default=False)
 
@@ -102,6 +105,10 @@ class UnitOfWork:
     def row(self, query: Query, **params: Any) -> dict[str, Any] | None:
         return next(iter(self.rows(query, **params)), None)
 
+    def rows_within(self, milliseconds: int, query: Query, **params: Any) -> Rows:
+        """Return the rows of a select that is stopped after this time, in one round trip. Errors: QueryCanceled."""
+        return run_together(self._driver(), [(_WITHIN, {"milliseconds": str(milliseconds)}), (query, params)])
+
     def execute(self, query: Query, **params: Any) -> None:
         """Run a compiled write whose rows nobody reads, at the latest before the next statement or the commit."""
         if self.read_only:
@@ -136,11 +143,14 @@ class UnitOfWork:
             self._send()
             self._session.commit()
         elif self._unsent:
-            self._connections.commit(self._unsent)
+            self._connections.commit(joined(self._unsent))
 
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
+
+    def _driver(self) -> Driver:
+        return driver_of(self.session)
 
     def _open_session(self) -> Session:
         if self._session is None:
@@ -151,7 +161,7 @@ class UnitOfWork:
     def _send(self, last: Statement | None = None) -> Rows:
         """Send what is unsent, then what the ORM holds; last a statement whose rows are returned."""
         session = self._open_session()
-        unsent, self._unsent = self._unsent, []
+        unsent, self._unsent = joined(self._unsent), []
         changed = _has_changes(session)
         statements = unsent if changed or last is None else [*unsent, last]
         rows = run_together(driver_of(session), statements) if statements else []
@@ -204,9 +214,9 @@ class ReadOnlyUnitOfWork(UnitOfWork):
         raise ReadOnlyViolation(job)
 
     def rows(self, query: Query, **params: Any) -> Rows:
-        return query.alone(self._driver_connection(), params)
+        return query.alone(self._driver(), params)
 
-    def _driver_connection(self) -> Driver:
+    def _driver(self) -> Driver:
         if self._connection is None:
             self._reader = self._connections.reader()
             self._connection = self._reader.__enter__()

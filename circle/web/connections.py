@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from circle.config import Settings
 from circle.kernel.db import Base
-from circle.kernel.uow import Driver, Statement
+from circle.kernel.joining import Statement
+from circle.kernel.uow import Driver
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 

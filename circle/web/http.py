@@ -1,6 +1,7 @@
 """What surrounds every request: its id, its log line, its metrics, and errors as problem+json."""
 
 import re
+from secrets import token_hex
 from typing import Any
 
 import structlog
@@ -12,7 +13,6 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from circle.kernel.clock import elapsed
 from circle.kernel.errors import CircleError, Invalid, StaleVersion, Unavailable, error_for_constraint
-from circle.kernel.ids import new_id
 from circle.web.answers import http_problem, problem
 from circle.web.metrics import REQUESTS, SECONDS
 from circle.web.system import system
@@ -47,7 +47,7 @@ def surround_requests(app: Flask) -> None:
 
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id().hex
+    g.request_id = given if given and _REQUEST_ID.fullmatch(given) else token_hex(16)
     g.began = elapsed()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
@@ -66,7 +66,7 @@ def _end(response: Response) -> Response:
         log.info(
             "request",
             method=request.method,
-            path=_TOKEN.sub(r"\1…", request.path),
+            path=_TOKEN.sub(r"\1…", request.path) if "_" in request.path else request.path,
             status=response.status_code,
             ms=round(seconds * 1000, 1),
             route=route,

@@ -65,7 +65,7 @@ ON CONFLICT (post_id) DO UPDATE SET
 """)  # noqa: S608 - numbers of our own
 
 
-_MARK = Query(lambda: insert(PostScoreDue).values(post_id=bindparam("post_id", type_=Uuid())))
+_MARK = Query(lambda: insert(PostScoreDue).values(post_id=bindparam("post_id", type_=Uuid())), joins=True)
 
 
 def on_engagement(uow: UnitOfWork, changed: EngagementChanged | events.PostKept | events.PostDropped) -> None:
