@@ -65,6 +65,17 @@ def serving(environment: dict[str, str], *, port: int = 8907, workers: int = 2, 
         process.wait(timeout=10)
 
 
+@contextmanager
+def working(environment: dict[str, str]) -> Iterator[None]:
+    """Run the workers beside."""
+    process = subprocess.Popen([sys.executable, "-m", "workers"], cwd=ROOT, env={**os.environ, **environment})
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
 def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while process.poll() is None and time.monotonic() < deadline:

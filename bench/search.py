@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from zipfile import ZipFile
 
 from sqlalchemy import Engine, text
 
-from bench.installation import ROOT, TOKEN, circle_id, fill_circles, installation, serving
+from bench.installation import ROOT, TOKEN, circle_id, fill_circles, installation, serving, working
 from bench.load import Request, measure
 from bench.report import compare, heading
 
@@ -33,6 +34,7 @@ _BATCH = 5_000
 COMMON = ("我们", "可以", "使用", "Java", "线程", "数据", "如果", "实现", "Redis 缓存", "什么")
 _QUERIES = 200
 _RECALL = 100
+_LOOK_EVERY_SECONDS = 0.02
 
 
 def main() -> None:
@@ -53,7 +55,8 @@ def main() -> None:
         with serving(environment) as base:
             _measure(base, queries, chosen.rounds, chosen.seconds)
             _recall(engine, base)
-            _latency(base)
+            with working(environment):
+                _latency(base)
 
 
 def _fill(engine: Engine, environment: dict[str, str], archive: Path, each: int) -> None:
@@ -172,17 +175,27 @@ def _found(base: str, query: str) -> set[str]:
 
 
 def _latency(base: str) -> None:
-    """How long after the answer to a new post a search finds it."""
+    """How long after the answer to a new post a search finds it: in peace, and while others post all the time."""
+    print(f"  a new post is found after {_waits(base, 20)}")
+    body = json.dumps({"kind": "talk", "body": "一句话。"}).encode()
+    posting = [Request.to(f"{base}/v1/circles/{circle_id(2)}/posts", token=TOKEN, method="POST", body=body)]
+    with ThreadPoolExecutor(1) as beside:
+        load = beside.submit(measure, base, posting, connections=4, seconds=20.0)
+        waits = _waits(base, 20)
+        print(f"  beside {load.result().rate:,.0f} posts a second after {waits}")
+
+
+def _waits(base: str, times: int) -> str:
     waited = []
-    for n in range(20):
+    for n in range(times):
         word = f"琥珀{chr(0x4E00 + n * 7)}{int(time.time() * 1000) % 100_000}"
         body = json.dumps({"kind": "talk", "body": word}).encode()
         _ask(f"{base}/v1/circles/{circle_id(1)}/posts", body)
         began = time.perf_counter()
         while not json.load(_ask(f"{base}/v1/search?q={quote(word)}&circle_id={circle_id(1)}"))["items"]:
-            pass
+            time.sleep(_LOOK_EVERY_SECONDS)
         waited.append(time.perf_counter() - began)
-    print(f"  a new post is found after {sorted(waited)[10] * 1000:.0f} ms, at most {max(waited) * 1000:.0f} ms")
+    return f"{sorted(waited)[times // 2] * 1000:.0f} ms, at most {max(waited) * 1000:.0f} ms"
 
 
 def _ask(url: str, body: bytes | None = None) -> object:
