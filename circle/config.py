@@ -70,6 +70,7 @@ class Settings:
     )
     rate_limits: bool | None = _setting("Off or on; unset: on, but 1,000 times higher in test mode.", None)
     statement_timeout_ms: int = _setting("The last wall against a runaway query.", 10_000)
+    search_timeout_ms: int = _setting("After this a search is told to be too broad.", 2_000)
     prepared_statements: bool = _setting(
         "Off behind a pooler that can't keep them (PgBouncer before 1.21).", default=True
     )

@@ -62,6 +62,12 @@ class Api:
         self.token = token
         self.language = language
 
+    @property
+    def units(self) -> Units:
+        """The installation's, for running its jobs."""
+        units: Units = self._app.extensions["circle"].units
+        return units
+
     def as_(self, token: str | None) -> "Api":
         return Api(self._app, token, self.language)
 

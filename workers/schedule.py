@@ -30,7 +30,7 @@ SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("archive.rescore", 60, "Posts whose value has to be counted anew."),
     Scheduled("archive.rescore_old", 3600, "Posts whose value is a week old."),
     Scheduled("archive.send_weekly", 300, "Circles whose Sunday evening has come: what their members missed."),
-    Scheduled("search.catch_up", 15, "Imports and attached files that search has not read yet."),
+    Scheduled("search.catch_up", 5, "Texts and attached files that search has not read yet, and whose ring was lost."),
     Scheduled("search.find_words", 10, "New texts whose words are not known to the ranking yet."),
     Scheduled("archive.run_imports", 60, "Uploaded archives whose ring was lost or whose worker is gone."),
     Scheduled("exports.build", 60, "Exports whose ring was lost or whose worker is gone."),

@@ -23,7 +23,10 @@ class PostUnmarkedDigest:
 
 @dataclass(frozen=True, slots=True)
 class PostsImported:
-    """Posts came in from outside. They are not announced one by one: this stands for `PostPublished` of each."""
+    """Posts, or more that was said below them, came in from outside.
+
+    They are not announced one by one: this stands for `PostPublished` of each.
+    """
 
     circle_id: UUID
     import_id: UUID

@@ -45,7 +45,7 @@ def reindex(processes: int, *, anew: bool) -> None:
         began = time.monotonic()
         _show_progress(units, left, [subprocess.Popen(_WORK) for _ in range(processes)])  # noqa: S603 - our own words
         seconds = time.monotonic() - began
-        click.echo(f"{left:,} posts and works in {seconds:.1f} s, {left / seconds:,.0f} a second")
+        click.echo(f"{left:,} texts in {seconds:.1f} s, {left / seconds:,.0f} a second")
 
 
 @search.command(hidden=True)
@@ -85,7 +85,7 @@ def evaluate(slug: str, strings: int, seed: int) -> None:
 
     Recall is against a scan of the texts; precision by a list of queries over JavaGuide, which has to be imported.
     """
-    from circle.archive.search.evaluation import FIRST, judge_queries, measure_recall
+    from circle.archive.search.evaluation import FIRST, judge_queries, mean_precision, measure_recall
     from circle.archive.services.import_targets import find_target
     from circle.kernel.errors import CircleError
 
@@ -101,6 +101,7 @@ def evaluate(slug: str, strings: int, seed: int) -> None:
     for missed in recall.missed:
         click.echo(f"  not all found: {missed}")
     for one in judged:
-        click.echo(f"  {one.precision:.2f}  {one.answering:>2} of {one.shown:>2}  {one.query}")
-    mean = sum(one.precision for one in judged) / len(judged)
-    click.echo(f"precision@{FIRST} {mean:.2f} over {len(judged)} queries")
+        precision = "   –" if one.precision is None else f"{one.precision:.2f}"
+        click.echo(f"  {precision}  {one.answering:>2} of {one.shown:>2}, {one.standing:>3} answer it  {one.query}")
+    answered = sum(one.precision is not None for one in judged)
+    click.echo(f"precision@{FIRST} {mean_precision(judged):.2f} over {answered} of {len(judged)} queries")

@@ -21,7 +21,9 @@ class PostPublished(_PostEvent):
 
 @dataclass(frozen=True, slots=True)
 class PostEdited(_PostEvent):
-    """The text, attachments, tags or gate of a published post changed."""
+    """The text, attachments, tags or gate of a published post changed; not only tags and gate if it was `rewritten`."""
+
+    rewritten: bool = True
 
 
 @dataclass(frozen=True, slots=True)

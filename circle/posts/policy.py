@@ -196,7 +196,7 @@ def require_discussion(uow: UnitOfWork, caller: Caller, post_id: UUID) -> SeenPo
 def lock_post(uow: UnitOfWork, caller: Caller, post_id: UUID) -> tuple[Post, Standing]:
     """Return a post that exists for the caller, its row locked, and their standing. Errors: NotFound, Banned."""
     seen_post = find_post(uow, caller, post_id)
-    post = uow.session.get_one(Post, post_id, with_for_update=True, populate_existing=True)
+    post = uow.session.get_one(Post, post_id, with_for_update={"key_share": True}, populate_existing=True)
     return post, seen_post.standing
 
 

@@ -1,62 +1,91 @@
-"""What workers owe the index: bulk, files, words. Rows of `search_due` say what; each is deleted by who did it.
+"""What workers owe the index. Rows of `search_due` say what; who has done one deletes it.
 
-Posts and works are indexed in the transaction that claims them: a killed worker leaves them due. They are read with a
-share lock, so that an edit that is just being written comes first. Words and files take longer: their rows are leased.
+Texts are read and indexed in the transaction that locks their rows: a killed worker leaves them due, and who edits one
+waits until it is over (`indexing`). Words and files take longer: their rows are leased.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select, text, update
+from sqlalchemy import delete, select, text, update
 
-from circle.archive.search.documents import Document, of_answer, of_comment, of_post, of_submission
-from circle.archive.search.indexing import index, with_files
-from circle.archive.search.models import Owed, SearchDocument, SearchDue
+from circle.archive.search import sources
+from circle.archive.search.models import Owed, SearchDue
 from circle.archive.search.words import words_of
-from circle.homework.models import Assignment, Submission, Work
 from circle.kernel.db import Query
 from circle.kernel.isolation import isolated
 from circle.kernel.uow import UnitOfWork, Units
-from circle.posts.models import Answer, Comment, CommentStatus, Post, PostStatus
 
-BATCH = 100
+# Texts of one transaction. An edit of one of them waits for it to end.
+BATCH = 200
+# Documents whose words are found in one transaction.
+WORDS_BATCH = 500
+# Batches of one run: then other jobs have their turn, and this one is rung again.
+ROUNDS = 20
 LEASE = timedelta(minutes=5)
 # A row that fails is tried again after 1, 2, 4 … minutes, and after a day at the latest.
 FIRST_RETRY, LAST_RETRY = timedelta(minutes=1), timedelta(days=1)
-# Comments that one statement takes over.
-_COMMENTS = 500
+# When what somebody has locked is looked at again, unless they owe it anew.
+BUSY = timedelta(seconds=1)
+TEXTS = (Owed.POST, Owed.COMMENT, Owed.WORK)
+
+# The latest first: what was just written goes before an import or a rebuild of everything.
+_CLAIM = Query(
+    lambda: text("""
+SELECT subject_id FROM search_due WHERE kind = :kind AND due_at <= :now
+ORDER BY due_at DESC LIMIT :most FOR UPDATE SKIP LOCKED
+""")
+)
+_CLAIM_ONE = Query(
+    lambda: text("""
+SELECT subject_id FROM search_due WHERE kind = :kind AND subject_id = :subject_id AND due_at <= :now
+FOR UPDATE SKIP LOCKED
+""")
+)
+_DONE = Query(lambda: text("DELETE FROM search_due WHERE kind = :kind AND subject_id = ANY(CAST(:subjects AS uuid[]))"))
+_WAIT = Query(
+    lambda: text("""
+UPDATE search_due SET due_at = CAST(:due_at AS timestamptz)
+WHERE kind = :kind AND subject_id = ANY(CAST(:subjects AS uuid[]))
+""")
+)
+# Index what stands in these rows; return those that others have locked.
+_INDEX: Mapping[Owed, Callable[[UnitOfWork, Collection[UUID]], Collection[UUID]]] = {
+    Owed.POST: sources.index_posts,
+    Owed.COMMENT: sources.index_comments,
+    Owed.WORK: sources.index_works,
+}
 
 
 def index_owed(units: Units, kind: Owed) -> int:
-    """Index one batch of posts or works; return how many were taken. What fails is put off, alone."""
+    """Index one batch of texts; return how many were taken. What fails is put off, alone."""
     with isolated("search_batch_failed", kind=kind) as batch, units.write() as uow:
-        taken = _take(uow, kind, limit=BATCH)
+        claimed = uow.rows(_CLAIM, kind=kind.value, now=uow.now, most=BATCH)
+        taken = _index(uow, kind, [row["subject_id"] for row in claimed])
     if batch.error is None:
         return taken
     with units.read() as uow:
         due = select(SearchDue.subject_id).where(SearchDue.kind == kind, SearchDue.due_at <= uow.now)
-        subjects = uow.session.scalars(due.order_by(SearchDue.due_at).limit(BATCH)).all()
+        subjects = uow.session.scalars(due.order_by(SearchDue.due_at.desc()).limit(BATCH)).all()
     for subject_id in subjects:
         with isolated("search_poison", kind=kind, subject_id=str(subject_id)) as alone, units.write() as uow:
-            _take(uow, kind, limit=1, only=subject_id)
+            claimed = uow.rows(_CLAIM_ONE, kind=kind.value, subject_id=subject_id, now=uow.now)
+            _index(uow, kind, [row["subject_id"] for row in claimed])
         if alone.error is not None:
             with units.write() as uow:
                 put_off(uow, kind, subject_id)
     return len(subjects)
 
 
-def _take(uow: UnitOfWork, kind: Owed, *, limit: int, only: UUID | None = None) -> int:
-    due = select(SearchDue.subject_id).where(SearchDue.kind == kind, SearchDue.due_at <= uow.now)
-    if only is not None:
-        due = due.where(SearchDue.subject_id == only)
-    claimed = uow.session.scalars(due.order_by(SearchDue.due_at).limit(limit).with_for_update(skip_locked=True)).all()
-    if claimed:
-        index_anew(uow, kind, claimed)
-        done = delete(SearchDue).where(SearchDue.kind == kind, SearchDue.subject_id.in_(claimed))
-        uow.session.execute(done.execution_options(synchronize_session=False))
+def _index(uow: UnitOfWork, kind: Owed, claimed: Collection[UUID]) -> int:
+    if not claimed:
+        return 0
+    busy = set(_INDEX[kind](uow, claimed))
+    if busy:
+        uow.execute(_WAIT, kind=kind.value, subjects=sorted(busy), due_at=uow.now + BUSY)
+    uow.execute(_DONE, kind=kind.value, subjects=[one for one in claimed if one not in busy])
     return len(claimed)
 
 
@@ -68,71 +97,31 @@ def put_off(uow: UnitOfWork, kind: Owed, subject_id: UUID) -> None:
         row.due_at = uow.now + min(FIRST_RETRY * 2 ** min(row.attempts - 1, 11), LAST_RETRY)
 
 
-def index_anew(uow: UnitOfWork, kind: Owed, subjects: Collection[UUID]) -> None:
-    """Index posts with all below them, or the latest versions of works, words included."""
-    _READ[kind](uow, subjects)
+def catch_up(units: Units, *, rounds: int | None = None) -> tuple[int, bool]:
+    """Index texts that are due, of each kind in turn; return how many, and whether there may be more."""
+    done = 0
+    while rounds is None or rounds > 0:
+        taken = sum([index_owed(units, kind) for kind in TEXTS])
+        if not taken:
+            return done, False
+        done += taken
+        rounds = rounds and rounds - 1
+    return done, True
 
 
-def _index_posts(uow: UnitOfWork, subjects: Collection[UUID]) -> None:
-    posts = select(Post).where(Post.id.in_(subjects), Post.status == PostStatus.PUBLISHED).order_by(Post.id)
-    answers = select(Answer).where(Answer.post_id.in_(subjects)).order_by(Answer.id)
-    documents: list[Document] = []
-    shown = uow.session.scalars(posts.with_for_update(read=True)).all()
-    for post in shown:
-        documents += with_files(uow, of_post(post), post.attachments)
-    for answer in uow.session.scalars(answers.with_for_update(read=True)):
-        documents += with_files(uow, of_answer(answer), answer.attachments)
-    index(uow, documents, with_words=True)
-    commented = [post.id for post in shown if post.comment_count]
-    if commented:
-        _index_comments(uow, commented)
-
-
-def _index_comments(uow: UnitOfWork, posts: Collection[UUID]) -> None:
-    after = UUID(int=0)
-    below = select(Comment).where(Comment.post_id.in_(posts), Comment.status == CommentStatus.PUBLISHED)
-    while True:
-        page = below.where(Comment.id > after).order_by(Comment.id).limit(_COMMENTS)
-        comments = uow.session.scalars(page.with_for_update(read=True)).all()
-        index(uow, map(of_comment, comments), with_words=True)
-        if len(comments) < _COMMENTS:
-            return
-        after = comments[-1].id
-
-
-def _index_works(uow: UnitOfWork, subjects: Collection[UUID]) -> None:
-    """Index the latest version of each work; earlier ones are not found any more."""
-    latest = (
-        select(Submission, Assignment.title)
-        .join(Work, Work.submission_id == Submission.id)
-        .join(Assignment, Assignment.id == Work.assignment_id)
-        .where(Work.id.in_(subjects))
-        .order_by(Submission.id)
-        .with_for_update(read=True, of=Work)
-    )
-    index(uow, [of_submission(one, title) for one, title in uow.session.execute(latest)], with_words=True)
-    earlier = exists().where(
-        Submission.id == SearchDocument.subject_id,
-        Submission.work_id.in_(subjects),
-        Work.id == Submission.work_id,
-        Work.submission_id != Submission.id,
-    )
-    versions = select(Submission.id).where(Submission.work_id.in_(subjects))
-    stale = delete(SearchDocument).where(SearchDocument.subject_id.in_(versions), earlier)
-    uow.session.execute(stale.execution_options(synchronize_session=False))
-
-
-_READ: Mapping[Owed, Callable[[UnitOfWork, Collection[UUID]], None]] = {
-    Owed.POST: _index_posts,
-    Owed.WORK: _index_works,
-}
-
-# Documents first, then what is owed: the order in which whoever writes a text locks them.
+# Documents first, then what is owed: the order in which whoever writes a text locks them. A document that was written
+# since its text was read is another: whoever wrote it has found or owes its words.
 _SET_WORDS = Query(
     lambda: text("""
 UPDATE search_documents AS document SET words = CAST(found.words AS tsvector)
-FROM unnest(CAST(:subjects AS uuid[]), CAST(:words AS text[])) AS found (subject_id, words)
-WHERE document.subject_id = found.subject_id
+FROM unnest(CAST(:subjects AS uuid[]), CAST(:rows AS text[]), CAST(:words AS text[])) AS found (subject_id, row, words)
+WHERE document.subject_id = found.subject_id AND CAST(document.xmin AS text) = found.row
+""")
+)
+_TO_READ = Query(
+    lambda: text("""
+SELECT subject_id, CAST(xmin AS text) AS row, title, text FROM search_documents
+WHERE subject_id = ANY(CAST(:subjects AS uuid[])) ORDER BY subject_id
 """)
 )
 
@@ -164,9 +153,8 @@ def settle(uow: UnitOfWork, kind: Owed, leased: Mapping[UUID, datetime]) -> None
 def find_words(units: Units) -> int:
     """Find the words of a batch of new documents; return how many were taken. What fails is put off."""
     with units.write() as uow:
-        leased = lease(uow, Owed.WORDS, limit=BATCH)
-        read = select(SearchDocument.subject_id, SearchDocument.title, SearchDocument.text)
-        documents = uow.session.execute(read.where(SearchDocument.subject_id.in_(leased))).all()
+        leased = lease(uow, Owed.WORDS, limit=WORDS_BATCH)
+        documents = uow.rows(_TO_READ, subjects=list(leased))
     with isolated("search_words_failed", documents=len(leased)) as finding:
         _set_words(units, documents, leased)
     if finding.error is not None:
@@ -176,17 +164,10 @@ def find_words(units: Units) -> int:
     return len(leased)
 
 
-def _set_words(units: Units, documents: Iterable[Any], leased: Mapping[UUID, datetime]) -> None:
-    found = {one.subject_id: words_of(one.title, one.text) for one in documents}
+def _set_words(units: Units, documents: Iterable[Mapping[str, Any]], leased: Mapping[UUID, datetime]) -> None:
+    read = [(one["subject_id"], one["row"], words_of(one["title"], one["text"])) for one in documents]
     with units.write() as uow:
-        uow.execute(_SET_WORDS, subjects=sorted(found), words=[found[one] for one in sorted(found)])
+        if read:
+            subjects, rows, words = zip(*read, strict=True)
+            uow.execute(_SET_WORDS, subjects=list(subjects), rows=list(rows), words=list(words))
         settle(uow, Owed.WORDS, leased)
-
-
-def catch_up(units: Units, kinds: Iterable[Owed] = (Owed.POST, Owed.WORK)) -> int:
-    """Index all posts and works that are due; return how many."""
-    done = 0
-    for take in [partial(index_owed, units, kind) for kind in kinds]:
-        while taken := take():
-            done += taken
-    return done

@@ -1,5 +1,6 @@
 """What is written, as documents of the index. What a reader is shown of it comes from the rows themselves."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +11,14 @@ from circle.archive.search.folding import circle_key, drift, fold, pairs, title_
 from circle.archive.search.models import Found
 from circle.archive.search.words import words_of
 from circle.homework.models import Submission
-from circle.kernel.db import Json
+from circle.kernel.db import Json, Row
 from circle.media.types import TYPES
-from circle.posts.models import Answer, Comment, Post
 from circle.posts.services.mentions import plain
+
+_CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.+)$", re.MULTILINE)
+# Characters of headings that are kept; the longest article of JavaGuide has 3,000.
+_HEADINGS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +34,33 @@ class Document:
     title: str
     text: str
     content: str | None = None
+    headings: str = ""
 
 
-def of_post(post: Post) -> Document:
-    assert post.published_at is not None  # noqa: S101 - the database holds it, of whatever is published
-    text = f"{post.body}\n{post.excerpt}"
-    return Document(post.id, Found.POST, post.circle_id, post.id, post.author_id, post.published_at, post.title, text)
+def of_post(post: Row) -> Document:
+    said = f"{post['body']}\n{post['excerpt']}"
+    headings = headings_of(post["body"])
+    return _document(post, Found.POST, post["id"], post["published_at"], said, title=post["title"], headings=headings)
 
 
-def of_answer(answer: Answer) -> Document:
-    return Document(
-        answer.id, Found.ANSWER, answer.circle_id, answer.post_id, answer.author_id, answer.created_at, "", answer.body
-    )
+def of_answer(answer: Row) -> Document:
+    return _document(answer, Found.ANSWER, answer["post_id"], answer["created_at"], answer["body"])
 
 
-def of_comment(comment: Comment) -> Document:
-    return Document(
-        comment.id,
-        Found.COMMENT,
-        comment.circle_id,
-        comment.post_id,
-        comment.author_id,
-        comment.created_at,
-        "",
-        comment.body,
-    )
+def of_comment(comment: Row) -> Document:
+    return _document(comment, Found.COMMENT, comment["post_id"], comment["created_at"], comment["body"])
+
+
+def headings_of(body: str) -> str:
+    """Return the headings of a Markdown text, a line each."""
+    if "#" not in body:
+        return ""
+    return "\n".join(_HEADING.findall(_CODE.sub("", body)))[:_HEADINGS]
+
+
+def _document(row: Row, kind: Found, post_id: UUID, shown_at: datetime, text: str, **more: str) -> Document:
+    about = {"title": "", **more}
+    return Document(row["id"], kind, row["circle_id"], post_id, row["author_id"], shown_at, text=text, **about)
 
 
 def of_submission(submission: Submission, title: str) -> Document:
@@ -113,6 +120,7 @@ def row_of(document: Document, *, with_words: bool) -> dict[str, Any]:
         # A snippet is cut from the text as stored, mark-up of mentions included.
         "lost": lost + len(document.text) - len(spoken),
         "content": document.content,
+        "headings": fold(document.headings),
         "terms": "{" + ",".join(map(str, sorted(terms))) + "}",
         "words": words_of(title, text) if with_words else None,
     }

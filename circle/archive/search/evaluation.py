@@ -1,13 +1,16 @@
 """How good search is, measured over what is in a circle, through the search that members use.
 
-Recall: strings of two characters are drawn from the texts; what a scan of the texts finds must be found. Precision: of
-a fixed list of queries, how many of the first ten posts answer them.
+Recall: strings of two characters are drawn from the texts; what a scan of the texts finds must be found.
+
+Precision: for each query of a fixed list, a post answers it if every word of it stands in the post's title or in one of
+its headings. That is read from the texts before anything is searched. Of the first ten hits, or of as many as there are
+answers if they are fewer, the answers are counted.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.resources import files
 from itertools import islice
 from typing import Any, NamedTuple
@@ -16,7 +19,10 @@ from uuid import UUID
 import yaml
 from sqlalchemy import select
 
+from circle.archive.search.asking import read_query
+from circle.archive.search.documents import headings_of
 from circle.archive.search.finding import search
+from circle.archive.search.folding import fold
 from circle.kernel.caller import Caller
 from circle.kernel.cursor import MAX_LIMIT
 from circle.kernel.uow import UnitOfWork
@@ -27,15 +33,17 @@ FIRST = 10
 
 
 class Judged(NamedTuple):
-    """A query: how many of its first posts, ten at most, answer it."""
+    """A query: how many posts of the circle answer it, how many were looked at, and how many of these answer it."""
 
     query: str
-    answering: int
+    standing: int
     shown: int
+    answering: int
 
     @property
-    def precision(self) -> float:
-        return self.answering / self.shown if self.shown else 0.0
+    def precision(self) -> float | None:
+        """None where no post answers: then nothing can be judged."""
+        return self.answering / min(FIRST, self.standing) if self.standing else None
 
 
 @dataclass(frozen=True)
@@ -70,16 +78,26 @@ def measure_recall(uow: UnitOfWork, owner_id: UUID, circle_id: UUID, *, strings:
 
 def judge_queries(uow: UnitOfWork, owner_id: UUID, circle_id: UUID) -> Iterator[Judged]:
     """Search each query of the list as the circle's owner and tell how many of its first posts answer it."""
-    listed = files("circle.archive.search").joinpath("queries.yml").read_text(encoding="utf-8")
-    for one in yaml.safe_load(listed):
-        answers = partial(_answers, one["answers"])
-        first = islice(_hits(uow, owner_id, circle_id, one["query"], sort="relevance", place="post"), FIRST)
-        judged = [answers(hit["post"]["title"]) for hit in first]
-        yield Judged(one["query"], sum(judged), len(judged))
+    subjects = {post_id: _subjects(text) for post_id, text in _texts(uow, circle_id).items()}
+    listed: list[str] = yaml.safe_load(files("circle.archive.search").joinpath("queries.yml").read_text("utf-8"))
+    for query in listed:
+        patterns = [re.compile(term.pattern) for term in read_query(query).terms]
+        answers = {post_id for post_id, text in subjects.items() if all(one.search(text) for one in patterns)}
+        hits = _hits(uow, owner_id, circle_id, query, sort="relevance", place="post")
+        first = [str(hit["post"]["id"]) for hit in islice(hits, min(FIRST, len(answers)))]
+        yield Judged(query, len(answers), len(first), len(answers.intersection(first)))
 
 
-def _answers(words: Sequence[str], title: str) -> bool:
-    return any(word.casefold() in title.casefold() for word in words)
+def mean_precision(judged: Iterable[Judged]) -> float:
+    """Return the mean over the queries that some post answers."""
+    found = [one.precision for one in judged if one.precision is not None]
+    return sum(found) / len(found) if found else 0.0
+
+
+def _subjects(text: str) -> str:
+    """Return what a post says that it is about: title and headings, folded."""
+    title, _, body = text.partition("\n")
+    return fold(f"{title}\n{headings_of(body)}")
 
 
 def _texts(uow: UnitOfWork, circle_id: UUID) -> dict[str, str]:

@@ -21,6 +21,7 @@ from circle.archive.search.models import Found
 from circle.archive.search.readers import reading_in
 from circle.archive.search.snippets import marked, snippet
 from circle.archive.search.statements import RANKED, RANKED_AT_LEAST, Shape, search_statement
+from circle.config import Settings
 from circle.kernel.caller import Caller
 from circle.kernel.cursor import Keyset
 from circle.kernel.db import Json, Row
@@ -127,8 +128,9 @@ def question(asked: Asked) -> Row:
 def _rows(
     uow: UnitOfWork, shape: Shape, asked: Asked, standings: Sequence[Standing], params: Row
 ) -> list[dict[str, Any]]:
+    within = uow.use(Settings).search_timeout_ms
     try:
-        return uow.rows(search_statement(shape), **question(asked), **params, **reading_in(standings))
+        return uow.rows_within(within, search_statement(shape), **question(asked), **params, **reading_in(standings))
     except QueryCanceled as canceled:
         raise SearchTooBroad from canceled
 

@@ -6,11 +6,12 @@ OpenCC's table of single characters. What separates words becomes one space each
 """
 
 import hashlib
+import sys
 import unicodedata
+from array import array
 from collections.abc import Collection
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
-from itertools import pairwise
 from uuid import UUID
 
 # ASCII punctuation that holds words together: c++, node.js, utf-8, a_b, r&d. All other punctuation parts them.
@@ -20,6 +21,8 @@ _HANGUL = range(0xAC00, 0xD7A4)
 _BMP = 1 << 16
 _WORD = 1 << 32
 _SIGN = 1 << 31
+_LOW = _BMP - 1
+_SPACE = ord(" ")
 # Makes a title's key of a pair's key: odd, so that no two pairs share one.
 _TITLE_FACTOR, _TITLE_STEP = 2_654_435_761, 97
 _MARKS = frozenset({"Mn", "Me", "Cf"})
@@ -28,8 +31,14 @@ _MARKS = frozenset({"Mn", "Me", "Cf"})
 class _Folder(dict[int, str]):
     """For `str.translate`: each character is folded once and remembered."""
 
+    def __init__(self) -> None:
+        # Characters met so far of which nothing is left.
+        self.vanishing: set[str] = set()
+
     def __missing__(self, codepoint: int) -> str:
         folded = self[codepoint] = _fold_character(chr(codepoint))
+        if not folded:
+            self.vanishing.add(chr(codepoint))
         return folded
 
 
@@ -69,21 +78,30 @@ def fold(text: str) -> str:
 
 def drift(text: str, folded: str) -> tuple[int, int]:
     """Return how many characters folding a text has added and taken away."""
-    lost = sum(text.count(one) for one in set(text) if not _folder[ord(one)])
+    lost = sum(text.count(one) for one in _folder.vanishing.intersection(text))
     return len(folded) - len(text) + lost, lost
 
 
 def pairs(folded: str) -> set[int]:
     """Return the keys of all pairs of neighbours in the words of a folded text."""
-    found: set[tuple[str, str]] = set()
-    for word in folded.split():
-        found.update(pairwise(word))
-    return {_signed(_half(one) << 16 | _half(other)) for one, other in found}
+    if not is_exact(folded):
+        folded = "".join(chr(_half(one)) for one in folded)
+    # Two characters of UTF-16, high byte first, are the key of their pair; every other pair begins one further.
+    encoded = folded.encode("utf-16-be", "surrogatepass")
+    keys = {*_numbers(encoded), *_numbers(encoded[2:])}
+    return {key for key in keys if key >> 16 != _SPACE and key & _LOW != _SPACE}
+
+
+def _numbers(encoded: bytes) -> "array[int]":
+    numbers = array("i", encoded[: len(encoded) // 4 * 4])
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
 
 
 def is_exact(folded: str) -> bool:
     """Whether the keys of these characters' pairs are nobody else's; beyond the first plane some are shared."""
-    return all(ord(one) < _BMP for one in folded)
+    return not folded or ord(max(folded)) < _BMP
 
 
 def _half(character: str) -> int:
@@ -96,6 +114,7 @@ def title_keys(keys: Collection[int]) -> set[int]:
     return {_signed((key * _TITLE_FACTOR + _TITLE_STEP) % _WORD) for key in keys}
 
 
+@lru_cache(maxsize=4096)
 def circle_key(circle_id: UUID) -> int:
     """Return the key that all documents of a circle have, so that a search in one reads its part of the index."""
     return _signed(int.from_bytes(hashlib.blake2b(circle_id.bytes, digest_size=4).digest(), "big"))

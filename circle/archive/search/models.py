@@ -26,7 +26,8 @@ class Found(StrEnum):
 class Owed(StrEnum):
     """What workers do for the index."""
 
-    POST = "post"  # index a post and all below it
+    POST = "post"  # index a post, its answer, and the names of their files
+    COMMENT = "comment"  # index a comment
     WORK = "work"  # index the latest version of a homework
     FILE = "file"  # read a text file that is attached
     WORDS = "words"  # find the words of a document, for the ranking
@@ -51,6 +52,8 @@ class SearchDocument(Base):
     shown_at: Mapped[datetime]
     title: Mapped[str]
     text: Mapped[str]
+    # Of an article, folded: what it says about something stands under its name.
+    headings: Mapped[str] = mapped_column(server_default="")
     # How many characters the text gained and lost by folding: where a hit stands in the original lies between.
     gained: Mapped[int]
     lost: Mapped[int]
@@ -76,7 +79,11 @@ class SearchDocument(Base):
 
 
 class SearchDue(Base):
-    """What is still to be done for the index. A worker takes a row by moving `due_at` past its lease."""
+    """What is still to be done for the index; who has done it deletes the row.
+
+    Texts are indexed while their row is locked: who writes one meanwhile waits, and owes it anew. Files and words take
+    longer: a worker takes their rows by moving `due_at` past its lease.
+    """
 
     __tablename__ = "search_due"
 
@@ -87,7 +94,7 @@ class SearchDue(Base):
 
     __table_args__ = (
         Index("ix_search_due_due", "kind", "due_at"),
-        CheckConstraint("kind IN ('post', 'work', 'file', 'words')", name="kind"),
+        CheckConstraint("kind IN ('post', 'comment', 'work', 'file', 'words')", name="kind"),
     )
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from circle.archive.search.catching_up import lease, put_off, settle
 from circle.archive.search.documents import Document
-from circle.archive.search.indexing import index
 from circle.archive.search.models import Found, Owed, SearchDocument
+from circle.archive.search.storing import store
 from circle.kernel.isolation import isolated
 from circle.kernel.uow import UnitOfWork, Units
 from circle.media.errors import StorageUnavailable
@@ -75,7 +75,7 @@ def _keep(uow: UnitOfWork, media_id: UUID, content: str | None) -> None:
     media = uow.session.get(Media, media_id)
     if known is None or media is None or content is None:
         return
-    index(
+    store(
         uow,
         [
             Document(

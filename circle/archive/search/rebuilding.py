@@ -5,7 +5,8 @@ It can be stopped at any time: what is still owed stays owed, and is done by the
 
 from sqlalchemy import func, select, text
 
-from circle.archive.search.models import Owed, SearchDue
+from circle.archive.search.catching_up import TEXTS
+from circle.archive.search.models import SearchDue
 from circle.kernel.db import Query
 from circle.kernel.uow import UnitOfWork
 
@@ -14,11 +15,12 @@ _OWE_ALL = Query(
 INSERT INTO search_due (kind, subject_id, due_at)
 SELECT 'post', id, CAST(:now AS timestamptz) FROM posts WHERE status = 'published'
 UNION ALL
+SELECT 'comment', id, CAST(:now AS timestamptz) FROM comments WHERE status = 'published'
+UNION ALL
 SELECT 'work', id, CAST(:now AS timestamptz) FROM works WHERE attempts > 0
 ON CONFLICT (kind, subject_id) DO UPDATE SET due_at = excluded.due_at, attempts = 0
 """)
 )
-_BULK = (Owed.POST, Owed.WORK)
 
 
 def owe_everything(uow: UnitOfWork) -> None:
@@ -26,5 +28,5 @@ def owe_everything(uow: UnitOfWork) -> None:
 
 
 def count_owed(uow: UnitOfWork) -> int:
-    """Return how many posts and works are still owed to the index."""
-    return uow.session.scalars(select(func.count()).select_from(SearchDue).where(SearchDue.kind.in_(_BULK))).one()
+    """Return how many texts are still owed to the index."""
+    return uow.session.scalars(select(func.count()).select_from(SearchDue).where(SearchDue.kind.in_(TEXTS))).one()

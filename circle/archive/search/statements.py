@@ -55,8 +55,8 @@ SCANNED = 2_000
 # Characters of a text that are fetched around a hit, besides what folding may have moved it by.
 BEFORE, AFTER = 60, 240
 
-# The score, in millionths: what stands in the title counts most, then words before parts of words, then digest.
-_TITLE, _WORDS, _WHOLE_TITLE, _DIGEST, _OF_POST = 1.5, 2.0, 1.0, 0.1, 0.1
+# The score, in millionths: what stands in the title counts most, then headings, words before parts of words, digest.
+_TITLE, _HEADINGS, _WORDS, _WHOLE_TITLE, _DIGEST, _OF_POST = 1.5, 1.0, 2.0, 1.0, 0.1, 0.1
 _MILLION = 1_000_000
 # ts_rank_cd counts every occurrence. 1: divided by 1 + the logarithm of the length; 32: brought between 0 and 1.
 _SATURATED = 1 | 32
@@ -151,18 +151,26 @@ def _ranked(shape: Shape, each: FromClause) -> Select[*tuple[Any, ...]]:
 
 
 def _score(document: Any, found: FromClause) -> Any:
-    term = _each_of("everything").column_valued("term")
-    in_title = select(func.avg(case((func.strpos(document.title, term) > 0, 1.0), else_=0.0))).scalar_subquery()
+    in_title = _share_in(document.title)
+    in_headings = _share_in(func.concat(document.title, literal_column("' '"), document.headings))
     weights: Any = literal_column("'{0.1, 0.2, 0.4, 1.0}'::real[]")
     query = cast(_param("words", Text()), TSQUERY())
     words = func.ts_rank_cd(weights, document.words, query, _number(_SATURATED), type_=Float())
     return (
         _WORDS * func.coalesce(words, 0.0)
-        + _TITLE * cast(in_title, Float())
+        + _TITLE * in_title
+        + _HEADINGS * in_headings
         + case((document.title == _param("whole", Text()), _WHOLE_TITLE), else_=0.0)
         + case((found.c.is_digest, _DIGEST), else_=0.0)
         + case((document.kind.in_([constant(Found.POST), constant(Found.ANSWER)]), _OF_POST), else_=0.0)
     )
+
+
+def _share_in(text: Any) -> Any:
+    """Select the share of the words that stand in a text."""
+    term = _each_of("everything").column_valued("term")
+    share = select(func.avg(case((func.strpos(text, term) > 0, 1.0), else_=0.0))).scalar_subquery()
+    return cast(share, Float())
 
 
 def _seen(shape: Shape, each: FromClause, *, limit: int, by_title: bool = False) -> Select[*tuple[Any, ...]]:

@@ -57,4 +57,4 @@ def _note(uow: UnitOfWork, caller: Caller, action: str, post: Post, path: str) -
     audit.record(uow, caller, action, circle_id=post.circle_id, subject_kind="post", subject_id=post.id, tag=path)
     if post.status == PostStatus.PUBLISHED:
         changes.record(uow, circle_id=post.circle_id, kind="post", item_id=post.id, operation="updated")
-        uow.emit(events.PostEdited(post.circle_id, post.id, post.author_id, post.kind))
+        uow.emit(events.PostEdited(post.circle_id, post.id, post.author_id, post.kind, rewritten=False))

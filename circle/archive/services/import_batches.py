@@ -254,6 +254,7 @@ def _update(uow: UnitOfWork, running: Running, shelves: Shelves, draft: Draft) -
     if post.status == PostStatus.PUBLISHED:
         changes.record(uow, circle_id=post.circle_id, kind="post", item_id=post.id, operation="updated")
         uow.emit(events.PostEdited(post.circle_id, post.id, post.author_id, post.kind))
+        uow.emit(PostsImported(running.circle_id, running.id, (post.id,)))
 
 
 def _file(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Sequence[Draft]) -> None:

@@ -95,13 +95,14 @@ def edit_post(
         raise StaleVersion
     if post.status == PostStatus.TRASHED:
         raise WrongState(state=post.status)
+    said = _said(post)
     _change(uow, caller, standing, post, changed)
     if post.status in _UNSEEN:
         _move_draft(uow, standing, post, publish_at=publish_at, draft=draft)
     elif publish_at is not None or draft:
         raise WrongState(state=post.status)
     elif post.status == PostStatus.PUBLISHED:
-        _show_edited(uow, standing, post)
+        _show_edited(uow, standing, post, rewritten=_said(post) != said)
     if post.author_id != caller.user_id:
         fields = sorted(changed)
         audit.record(
@@ -155,12 +156,17 @@ def _move_draft(
         publishing.words_hold(uow, standing, post)
 
 
-def _show_edited(uow: UnitOfWork, standing: Standing, post: Post) -> None:
+def _said(post: Post) -> tuple[object, ...]:
+    """Return what a search would find in a post."""
+    return post.title, post.body, post.excerpt, post.attachments
+
+
+def _show_edited(uow: UnitOfWork, standing: Standing, post: Post, *, rewritten: bool) -> None:
     """Show the new text, unless a word holds it back: then nobody sees the post until a moderator has looked."""
     if publishing.words_hold(uow, standing, post):
         publishing.hold(uow, post)
         return
     uow.session.flush()
     changes.record(uow, circle_id=post.circle_id, kind="post", item_id=post.id, operation="updated")
-    uow.emit(events.PostEdited(post.circle_id, post.id, post.author_id, post.kind))
+    uow.emit(events.PostEdited(post.circle_id, post.id, post.author_id, post.kind, rewritten))
     publishing.tell_mentioned_in(uow, post)

@@ -1,4 +1,4 @@
-"""How tests search: over HTTP, as somebody."""
+"""How tests search: over HTTP, as somebody, once workers have indexed what was written."""
 
 from typing import Any
 
@@ -9,7 +9,13 @@ from tests.builders.people import Person
 
 
 def search(reader: Person, q: str, circle: BuiltCircle | None = None, **query: Any) -> Any:
-    """The first page of hits."""
+    """The first page of hits, when the worker has been there."""
+    catch_up(reader.api.units)
+    return search_now(reader, q, circle, **query)
+
+
+def search_now(reader: Person, q: str, circle: BuiltCircle | None = None, **query: Any) -> Any:
+    """The first page of hits, whatever is owed."""
     asked = {"q": q, **({"circle_id": str(circle.id)} if circle else {}), **query}
     return reader.api.get("/search", query_string=asked).ok()["items"]
 
@@ -17,6 +23,11 @@ def search(reader: Person, q: str, circle: BuiltCircle | None = None, **query: A
 def found(reader: Person, q: str, circle: BuiltCircle | None = None, **query: Any) -> list[str]:
     """What the words stand in, by id."""
     return [hit["id"] for hit in search(reader, q, circle, **query)]
+
+
+def found_now(reader: Person, q: str, circle: BuiltCircle | None = None) -> list[str]:
+    """What the words stand in before any worker has come."""
+    return [hit["id"] for hit in search_now(reader, q, circle)]
 
 
 def marked(segments: list[Any]) -> list[str]:

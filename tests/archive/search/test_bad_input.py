@@ -1,10 +1,15 @@
 """Whatever is typed gets a clear answer."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from circle.archive.search import finding
+from circle.config import Settings
+from circle.kernel.db import Query
+from tests.archive.search.looking import catch_up
 from tests.client import World
 
 
@@ -58,6 +63,7 @@ def test_too_many_words_are_refused(world: World) -> None:
 def test_whatever_else_is_typed_is_looked_for(world: World, query: str, sort: str) -> None:
     circle = world.circle()
     world.post(circle, body=f"前{query}后")
+    catch_up(world.units)
 
     answer = circle.owner.api.get("/search", query_string={"q": query, "sort": sort})
 
@@ -87,6 +93,7 @@ def test_cursors_of_other_lists_are_refused(world: World) -> None:
     circle = world.circle()
     for _ in range(2):
         world.post(circle, body="琥珀")
+    catch_up(world.units)
     of_newest = circle.owner.api.get("/search?q=琥珀&limit=1&sort=newest").ok()["next_cursor"]
 
     assert circle.owner.api.get(f"/search?q=琥珀&cursor={of_newest}").code == "bad_cursor"
@@ -94,24 +101,15 @@ def test_cursors_of_other_lists_are_refused(world: World) -> None:
 
 
 def test_a_search_that_takes_too_long_is_told_to_be_too_broad(
-    world: World, sql: Any, monkeypatch: pytest.MonkeyPatch
+    world: World, sql: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     circle = world.circle()
-    world.post(circle, body="琥珀")
-    sql("SET LOCAL statement_timeout = 100")
-    slow = "SELECT pg_sleep(5)"
-    monkeypatch.setattr(finding, "search_statement", lambda _shape: _Slow(slow))
+    assert settings.search_timeout_ms < settings.statement_timeout_ms
+    monkeypatch.setitem(world.units.adapters, Settings, replace(settings, search_timeout_ms=50))
+    monkeypatch.setattr(finding, "search_statement", lambda _shape: Query(lambda: text("SELECT pg_sleep(5)")))
 
     sql("SAVEPOINT before")
     refused = circle.owner.api.get("/search?q=琥珀")
     sql("ROLLBACK TO before")
 
     assert (refused.status, refused.code) == (503, "search_too_broad")
-
-
-class _Slow:
-    def __init__(self, sql: str) -> None:
-        self._sql = sql
-
-    def run(self, connection: Any, _params: Any) -> list[Any]:
-        return connection.execute(self._sql).fetchall()  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ import pytest
 
 from circle.kernel.clock import ManualClock
 from circle.kernel.uow import Units
-from tests.archive.search.looking import catch_up, found, search
+from tests.archive.search.looking import catch_up, found, found_now, search
 from tests.client import Api, World
 from tests.conftest import START
 from tests.statements import counted
@@ -140,7 +140,7 @@ def test_a_reader_of_nothing_costs_no_search(world: World) -> None:
     found(stranger, "琥珀")
 
     with counted() as sent:
-        assert found(stranger, "琥珀") == []
+        assert found_now(stranger, "琥珀") == []
 
     assert len(sent) == 1
     assert "search_documents" not in sent[0]
