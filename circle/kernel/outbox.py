@@ -105,13 +105,20 @@ def put_many(uow: UnitOfWork, announcements: Sequence[Announcement]) -> None:
     uow.ring(RELAY)
 
 
-def claim(uow: UnitOfWork, topics: Collection[str], *, limit: int = BATCH) -> list[Message]:
-    """Take due messages of these topics by moving their due time past a lease: a killed relay only delays them."""
+def claim(
+    uow: UnitOfWork, topics: Collection[str], *, elsewhere: Collection[str] | None = None, limit: int = BATCH
+) -> list[Message]:
+    """Take due messages by moving their due time past a lease: a killed relay only delays them.
+
+    Those of `topics`; where it is told what is delivered `elsewhere`, of all others, so that what nobody can deliver
+    fails and is seen.
+    """
+    ours = OutboxMessage.topic.in_(topics) if elsewhere is None else OutboxMessage.topic.not_in(elsewhere)
     due = (
         select(OutboxMessage.id)
         .where(
             OutboxMessage.due_at <= uow.now,
-            OutboxMessage.topic.in_(topics),
+            ours,
             OutboxMessage.delivered_at.is_(None),
             OutboxMessage.failed_at.is_(None),
         )
@@ -147,10 +154,16 @@ def settle(uow: UnitOfWork, message: Message, error: str | None) -> None:
     uow.session.execute(update(OutboxMessage).where(OutboxMessage.id == message.id).values(**values))
 
 
-def relay(units: Units, deliverers: Mapping[str, Deliver], *, limit: int = BATCH) -> int:
-    """Deliver one batch of what these deliverers are for; return how many messages were taken."""
+def relay(
+    units: Units,
+    deliverers: Mapping[str, Deliver],
+    *,
+    elsewhere: Collection[str] | None = None,
+    limit: int = BATCH,
+) -> int:
+    """Deliver one batch, see `claim`; return how many messages were taken."""
     with units.write() as uow:
-        messages = claim(uow, deliverers.keys(), limit=limit)
+        messages = claim(uow, deliverers.keys(), elsewhere=elsewhere, limit=limit)
     for message in messages:
         with isolated("outbox_poison", key=message.key, topic=message.topic) as delivery:
             try:
