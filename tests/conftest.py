@@ -22,12 +22,15 @@ from circle.kernel.clock import ManualClock
 from circle.kernel.joining import Statement
 from circle.kernel.queue import SilentDoorbell
 from circle.kernel.uow import Units, driver_of, run_together
+from tests.builders.stock import Stock
 from tests.client import Api, Browser, World
 from tests.databases import worker_database
 
 # A Sunday noon in Shanghai, far from month ends and daylight saving.
 START = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 SECRET = "s" * 40
+# Usual circles that are ready: as many as one test asks for, and few enough to start with.
+_STOCK = 4
 
 
 @pytest.fixture(scope="session")
@@ -174,10 +177,26 @@ def api(app: Flask) -> Api:
     return Api(app)
 
 
+@pytest.fixture(scope="session")
+def stock(shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell], engine: Engine) -> Stock:
+    """Circles that are there before every test: building one costs as much as the rest of a usual test."""
+    app, connections, clock, _doorbell = shared
+    clock.set(START)
+    with engine.begin() as connection, app.app_context():
+        connections.current = OneConnection(connection)
+        world = World(app, app.extensions["circle"].units)
+        made = Stock(START, [world.circle() for _ in range(_STOCK)])
+        # As if it were long ago: the change log shows nothing newer than any transaction that still runs, anywhere.
+        connection.execute(text("UPDATE changes SET xid = 1"))
+        return made
+
+
 @pytest.fixture
-def world(app: Flask, units: Units) -> World:
+def world(app: Flask, units: Units, clock: ManualClock, stock: Stock) -> World:
     """Builders of people, circles and posts, through the product's own use cases."""
-    return World(app, units)
+    world = World(app, units)
+    world.stock = stock.for_one_test(clock)
+    return world
 
 
 @pytest.fixture

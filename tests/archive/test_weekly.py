@@ -220,10 +220,10 @@ def test_closed_and_new_circles_send_nothing(world: World, units: Units, clock: 
 
 
 def test_notes_of_old_digests_are_forgotten(world: World, units: Units, clock: ManualClock, sql: Any) -> None:
-    world.circle()
+    circle = world.circle()
     clock.set(EVENING)
     send(units)
-    assert len(sql("SELECT * FROM weekly_digests")) == 1
+    assert len(sql("SELECT * FROM weekly_digests WHERE circle_id = :circle", circle=circle.id)) == 1
 
     clock.advance(weekly.KEEP + timedelta(days=1))
     load_job("housekeeping.tidy").run(units)

@@ -1,6 +1,6 @@
 """Circles and their members for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from tests.builders.people import People, Person
 
 # Name, rank, amount of a month in fen.
 TIERS: tuple[tuple[str, int, int], ...] = (("读者", 1, 1900), ("学员", 2, 9900))
+USUAL_NAME = "写作圈"
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,24 @@ def caller_of(person: Person) -> Caller:
 class Circles(People):
     app: Flask
     units: Units
+    # Circles built before the test: see tests/builders/stock.py.
+    stock: Iterator[BuiltCircle] = iter(())
 
     def circle(
         self,
         owner: Person | None = None,
         *,
         tiers: Sequence[tuple[str, int, int]] = TIERS,
-        name: str = "写作圈",
+        name: str = USUAL_NAME,
         **settings: Any,
     ) -> BuiltCircle:
-        """A circle with tiers of (name, rank, amount a month); `settings` as in `POST /circles`."""
+        """A circle with tiers of (name, rank, amount a month); `settings` as in `POST /circles`.
+
+        A usual one comes from the stock, as long as that lasts.
+        """
+        usual = owner is None and tiers is TIERS and name == USUAL_NAME and not settings
+        if usual and (ready := next(self.stock, None)):
+            return ready
         owner = owner or self.person("星主")
         caller = caller_of(owner)
         with self.units.write() as uow:

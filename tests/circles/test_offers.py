@@ -169,4 +169,4 @@ def test_prices_that_make_no_sense_are_refused(circle: BuiltCircle, fields: Any,
 
     assert refused.status == 422
     assert refused.fields == wrong
-    assert sql("SELECT 1 FROM prices") == []
+    assert sql("SELECT 1 FROM prices WHERE tier_id = :tier", tier=tier["id"]) == []
