@@ -21,7 +21,7 @@ from circle.embedded import Engines, start_engines, stop_engines
 from circle.kernel.clock import ManualClock
 from circle.kernel.joining import Statement
 from circle.kernel.queue import SilentDoorbell
-from circle.kernel.uow import Units, driver_of, run_together
+from circle.kernel.uow import Rows, Units, driver_of, run_together
 from tests.builders.stock import Stock
 from tests.client import Api, Browser, World
 from tests.databases import worker_database
@@ -87,10 +87,11 @@ class OneConnection:
     def session(self) -> Session:
         return Session(self._connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
 
-    def commit(self, statements: Sequence[Statement]) -> None:
+    def commit(self, statements: Sequence[Statement]) -> Rows:
         with self.session() as session:
-            run_together(driver_of(session), statements)
+            rows = run_together(driver_of(session), statements)
             session.commit()
+        return rows
 
     def read_session(self) -> Session:
         return Session(
@@ -112,8 +113,8 @@ class SwitchedConnections:
     def session(self) -> Session:
         return self.current.session()
 
-    def commit(self, statements: Sequence[Statement]) -> None:
-        self.current.commit(statements)
+    def commit(self, statements: Sequence[Statement]) -> Rows:
+        return self.current.commit(statements)
 
     def read_session(self) -> Session:
         return self.current.read_session()

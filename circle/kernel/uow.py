@@ -51,8 +51,8 @@ class Connections(Protocol):
 
     def session(self) -> Session: ...
 
-    def commit(self, statements: Sequence[Statement]) -> None:
-        """Run compiled writes as one transaction, in one round trip."""
+    def commit(self, statements: Sequence[Statement]) -> Rows:
+        """Run compiled writes as one transaction, in one round trip; return the rows of the last."""
         ...
 
     def reader(self) -> AbstractContextManager[Driver]: ...

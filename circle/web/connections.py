@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from circle.config import Settings
 from circle.kernel.db import Base
 from circle.kernel.joining import Statement
-from circle.kernel.uow import Driver
+from circle.kernel.uow import Driver, Rows
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 
@@ -55,17 +55,17 @@ class PooledConnections:
     def session(self) -> Session:
         return db.session.session_factory()
 
-    def commit(self, statements: Sequence[Statement]) -> None:
+    def commit(self, statements: Sequence[Statement]) -> Rows:
         if len(statements) == 1:
             [(query, params)] = statements
             with self._pooled(_at_once()) as connection:
-                query.alone(connection, params)
-            return
-        with self._pooled(db.engine) as connection, connection.pipeline():
-            for query, params in statements:
-                query.send(connection, params)
-            # As a statement of the pipeline: the driver's own commit would wait for what was sent before.
-            connection.execute(b"COMMIT", prepare=False)
+                return query.alone(connection, params)
+        with self._pooled(db.engine) as connection:
+            with connection.pipeline():
+                sent = [query.send(connection, params) for query, params in statements]
+                # As a statement of the pipeline: the driver's own commit would wait for what was sent before.
+                connection.execute(b"COMMIT", prepare=False)
+            return sent[-1].rows()
 
     def read_session(self) -> Session:
         return Session(bind=db.engines[READ], autoflush=False, expire_on_commit=False)

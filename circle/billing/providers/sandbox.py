@@ -15,8 +15,7 @@ from threading import Lock
 from uuid import UUID
 
 import orjson
-from sqlalchemy import or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from circle.billing.errors import ForgedNotification, OldNotification, UnreadableNotification
@@ -32,7 +31,14 @@ from circle.billing.providers.base import (
     SettlementLine,
 )
 from circle.billing.providers.sandbox_manners import METHODS, RETRY, Manners
-from circle.billing.providers.sandbox_tables import SandboxCharge, SandboxEvent, SandboxPayout, SandboxRefund
+from circle.billing.providers.sandbox_tables import (
+    ARRIVE,
+    SandboxCharge,
+    SandboxEvent,
+    SandboxPayout,
+    SandboxRefund,
+    columns_of,
+)
 from circle.kernel.clock import Clock
 from circle.kernel.ids import new_id
 from circle.kernel.uow import Connections, forbid_inside_unit_of_work
@@ -42,6 +48,7 @@ PAGE_TOKEN = "page"  # noqa: S105 - a method, not a secret
 SIGNATURE = "Sandbox-Signature"
 # A notification older than this is refused: somebody may be replaying it.
 TOLERANCE = timedelta(minutes=5)
+_ENDED = frozenset({"succeeded", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,44 +86,43 @@ class Sandbox:
         return self._carry(lambda: self._charge(order))
 
     def _charge(self, order: Order) -> Outcome:
+        charge, answered = self._as_asked(order)
+        if self._write_down(charge):
+            return _outcome(charge) if answered else UNKNOWN
         with self._books() as books:
-            row, is_new = self._arrive(books, order)
-            if is_new:
-                answered = METHODS[row.token][3] if row.token in METHODS else True
-            else:
-                _check_same(row, order)
-                answered = True
-                if row.state == "lost":
-                    self._move(books, row, "succeeded")
+            row = books.get_one(SandboxCharge, order.number, with_for_update=True)
+            _check_same(row, order)
+            if row.state == "lost":
+                self._move(books, row, "succeeded")
             self._ripen_charge(books, row)
-            return _outcome(row) if answered else UNKNOWN
+            return _outcome(row)
 
-    def _arrive(self, books: Session, order: Order) -> tuple[SandboxCharge, bool]:
-        """Return the charge under the order's number, and whether this is its first arrival."""
-        state, code, seconds, _ = METHODS.get(order.method, ("requires_action", None, 0, True))
+    def _as_asked(self, order: Order) -> tuple[SandboxCharge, bool]:
+        """Return what an order comes to at its first arrival, and whether its answer reaches us."""
+        state, code, seconds, answered = METHODS.get(order.method, ("requires_action", None, 0, True))
         if state == "requires_action" and not order.on_session:
             state, code = "failed", "authentication_required"
         now = self._clock.now()
-        made = books.execute(
-            insert(SandboxCharge)
-            .values(
-                number=order.number,
-                token=order.method,
-                amount=order.amount,
-                currency=order.currency,
-                state="arriving",
-                code=code,
-                action_url=order.return_url if state == "requires_action" else None,
-                settles_at=now + timedelta(seconds=seconds) if seconds else None,
-                created_at=now,
-            )
-            .on_conflict_do_nothing()
-            .returning(SandboxCharge.number)
-        ).scalar()
-        row = books.get_one(SandboxCharge, order.number, with_for_update=True, populate_existing=True)
-        if made is not None:
-            self._move(books, row, state)
-        return row, made is not None
+        charge = SandboxCharge(
+            number=order.number,
+            token=order.method,
+            amount=order.amount,
+            currency=order.currency,
+            state=state,
+            code=code,
+            action_url=order.return_url if state == "requires_action" else None,
+            settles_at=now + timedelta(seconds=seconds) if seconds else None,
+            settled_at=now if state in _ENDED else None,
+            created_at=now,
+        )
+        return charge, answered
+
+    def _write_down(self, charge: SandboxCharge) -> bool:
+        """Enter a charge that arrives for the first time, with its webhook; False where its number is known."""
+        forbid_inside_unit_of_work()
+        letter = {"event_id": new_id(), "due_at": self._due_at(charge.created_at)}
+        with self._desk:
+            return bool(self._connections.commit([(ARRIVE, {**columns_of(charge), **letter})]))
 
     def query(self, number: str, _reference: str | None = None) -> Outcome:
         return self._carry(lambda: self._query(number))
@@ -272,9 +278,12 @@ class Sandbox:
                 event.delivered_at = now
             return [self._sealed(event) for event in brought]
 
-    def mark_delivered(self, event_id: UUID) -> None:
+    def mark_delivered(self, event_ids: Sequence[UUID]) -> None:
+        if not event_ids:
+            return
+        delivered = update(SandboxEvent).where(SandboxEvent.id.in_(event_ids))
         with self._books() as books:
-            books.get_one(SandboxEvent, event_id).delivered_at = self._clock.now()
+            books.execute(delivered.values(delivered_at=self._clock.now()))
 
     def sealed(self, content: Mapping[str, str], at: datetime) -> tuple[dict[str, str], bytes]:
         """Return headers and body of a notification signed at an instant."""
@@ -319,13 +328,16 @@ class Sandbox:
     def _move(self, books: Session, row: SandboxCharge | SandboxRefund, state: str) -> None:
         """Change a state; the end of anything is told by a webhook."""
         row.state = state
-        if state not in {"succeeded", "failed"}:
+        if state not in _ENDED:
             return
-        row.settled_at = self._clock.now()
+        at = row.settled_at = self._clock.now()
         kind = "charge" if isinstance(row, SandboxCharge) else "refund"
+        books.add(SandboxEvent(id=new_id(), kind=kind, number=row.number, created_at=at, due_at=self._due_at(at)))
+
+    def _due_at(self, posted_at: datetime) -> datetime | None:
+        """Return when the post brings a webhook; None: at once."""
         seconds = self.manners.seconds_on_the_way()
-        due_at = row.settled_at + timedelta(seconds=seconds) if seconds else None
-        books.add(SandboxEvent(id=new_id(), kind=kind, number=row.number, created_at=row.settled_at, due_at=due_at))
+        return posted_at + timedelta(seconds=seconds) if seconds else None
 
 
 def _check_same(row: SandboxCharge, order: Order) -> None:

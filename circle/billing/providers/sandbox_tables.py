@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from circle.kernel.db import Base, BigInt, Id
+from circle.kernel.db import Base, BigInt, Id, Json, Query
 
 
 class SandboxCharge(Base):
@@ -86,3 +86,28 @@ class SandboxEvent(Base):
     delivered_at: Mapped[datetime | None]
 
     __table_args__ = (Index("ix_sandbox_events_waiting", "id", postgresql_where=text("delivered_at IS NULL")),)
+
+
+_COLUMNS = tuple(SandboxCharge.__table__.columns.keys())
+
+# A charge under a number that is new, and the webhook of its end, in one statement. No rows where the number is known:
+# whoever came first is waited for.
+ARRIVE = Query(
+    lambda: text(f"""
+        WITH arrived AS (
+            INSERT INTO sandbox_charges ({", ".join(_COLUMNS)}) VALUES ({", ".join(f":{name}" for name in _COLUMNS)})
+            ON CONFLICT DO NOTHING
+            RETURNING number, settled_at
+        ), told AS (
+            INSERT INTO sandbox_events (id, kind, number, created_at, due_at)
+            SELECT CAST(:event_id AS uuid), 'charge', number, settled_at, CAST(:due_at AS timestamptz)
+            FROM arrived WHERE settled_at IS NOT NULL
+        )
+        SELECT number FROM arrived
+    """)  # noqa: S608 - our own words
+)
+
+
+def columns_of(charge: SandboxCharge) -> Json:
+    """Return a charge as parameters of `ARRIVE`."""
+    return {name: getattr(charge, name) for name in _COLUMNS}
