@@ -27,6 +27,7 @@ from rq.job import Job
 from circle.app import create_app
 from circle.config import Settings
 from circle.jobs import JobLog, load_job
+from circle.kernel.clock import elapsed
 from circle.kernel.queue import RqDoorbell
 from circle.kernel.uow import Units
 from circle.testmode import unless_draining
@@ -40,6 +41,8 @@ Work = Callable[[Units], int]
 _PACKAGE = "workers."
 _JOB_NAME = re.compile(r"workers\.[a-z][a-z_]*\.[a-z][a-z_]*")
 _SHOWN_OF_A_NAME = 80
+# How long a process goes on with batch after batch, before other jobs of its queue have their turn.
+_STRETCH_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _app: Flask | None = None
 
@@ -47,10 +50,11 @@ _app: Flask | None = None
 class RegisteredJob:
     """A job by name. RQ calls it in a worker process; drains and tests use `run` where they are."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, *, in_batches: bool = False) -> None:
         self.name = f"{work.__module__.removeprefix(_PACKAGE)}.{work.__name__}"
         self.__doc__ = work.__doc__
         self._work = work
+        self._in_batches = in_batches
 
     def run(self, units: Units) -> int:
         return self._work(units)
@@ -64,7 +68,7 @@ class RegisteredJob:
                 doorbell.answer(self.name)
             ok, rows = False, 0
             try:
-                rows = unless_draining(units, self._work)
+                rows = self._work_off(units) if self._in_batches else unless_draining(units, self._work)
                 ok = True
             finally:
                 if doorbell:
@@ -73,10 +77,32 @@ class RegisteredJob:
                 log.log(_level(ok=ok, rows=rows), "job", ok=ok, rows=rows)
             return rows
 
+    def _work_off(self, units: Units) -> int:
+        """Do batch after batch while there is something to do; return how many rows that were.
+
+        A process is dear and its first batch is slow. Where something was found there may be more: other workers are
+        rung to help, and if time is up before all is done, so is the next turn.
+        """
+        until = elapsed() + _STRETCH_SECONDS
+        rows = found = unless_draining(units, self._work)
+        if found:
+            units.doorbell.ring(self.name)
+        while found and elapsed() < until:
+            found = unless_draining(units, self._work)
+            rows += found
+        if found:
+            units.doorbell.ring(self.name)
+        return rows
+
 
 def job(work: Work) -> RegisteredJob:
     """Mark a function as a job, named by its module and function: `outbox.relay`."""
     return RegisteredJob(work)
+
+
+def batch_job(work: Work) -> RegisteredJob:
+    """Mark a job that does one batch: a worker runs it again until nothing is due, so what it counts must be done."""
+    return RegisteredJob(work, in_batches=True)
 
 
 def install(app: Flask) -> None:

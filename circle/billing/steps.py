@@ -179,10 +179,11 @@ def run_sandbox(units: Units) -> int:
         return 0
     sandbox = units.use(Sandbox)
     sandbox.ripen()
-    deliveries = sandbox.waiting_webhooks()
-    for delivery in deliveries:
+    delivered = list[UUID]()
+    for delivery in sandbox.waiting_webhooks():
         with isolated("sandbox_webhook_poison", event_id=str(delivery.event_id)):
             with units.write() as uow:
                 webhooks.receive(uow, Sandbox.name, delivery.headers, delivery.body)
-            sandbox.mark_delivered(delivery.event_id)
-    return len(deliveries)
+            delivered.append(delivery.event_id)
+    sandbox.mark_delivered(delivered)
+    return len(delivered)

@@ -80,7 +80,7 @@ class Billing(Circles):
         deliveries = self.sandbox.waiting_webhooks()
         for delivery in deliveries:
             api.request("POST", "/webhooks/sandbox", headers=dict(delivery.headers), data=delivery.body).ok(200)
-            self.sandbox.mark_delivered(delivery.event_id)
+            self.sandbox.mark_delivered([delivery.event_id])
         return len(deliveries)
 
     def broken_rules(self) -> list[str]:
