@@ -74,8 +74,8 @@ class RenewalsAnnounced:
 
 
 @dataclass(frozen=True, slots=True)
-class RenewalUnpaid:
-    """A reminder of a renewal that the member pays by themselves: so many days before (negative) or after its day."""
+class UnpaidRenewal:
+    """A renewal that its member pays by themselves: so many days before (negative) or after its day."""
 
     invoice_id: UUID
     circle_id: UUID
@@ -87,7 +87,14 @@ class RenewalUnpaid:
 
 
 @dataclass(frozen=True, slots=True)
-class RenewalFailed:
+class RenewalsUnpaid:
+    """A batch of members is reminded to pay."""
+
+    unpaid: tuple[UnpaidRenewal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRenewal:
     """A charge did not go through; `code` says why, `again` whether it is tried again by itself."""
 
     invoice_id: UUID
@@ -100,13 +107,27 @@ class RenewalFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class GraceEnding:
+class RenewalsFailed:
+    """A batch of charges did not go through."""
+
+    failed: tuple[FailedRenewal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndingGrace:
     """The access of somebody whose renewal is not paid ends on the day `on`."""
 
     invoice_id: UUID
     circle_id: UUID
     user_id: UUID
     on: date
+
+
+@dataclass(frozen=True, slots=True)
+class GraceEnding:
+    """A batch of members will lose access."""
+
+    ending: tuple[EndingGrace, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +141,16 @@ class SubscriptionRenewed:
 
 
 @dataclass(frozen=True, slots=True)
-class SubscriptionEnded:
+class EndedSubscription:
     """A term ran out and is not renewed, although nobody cancelled it."""
 
     subscription_id: UUID
     circle_id: UUID
     user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionsEnded:
+    """A batch of subscriptions has come to its end."""
+
+    ended: tuple[EndedSubscription, ...]

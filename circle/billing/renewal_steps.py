@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from circle.billing.providers.base import Order, Outcome, Providers
-from circle.billing.services import charging, collecting, ending, outcomes, reminding, renewing, settling
+from circle.billing.services import charging, collecting, ending, outcomes, reminding, renewing
 from circle.billing.services.leases import BATCH, Errand
 from circle.billing.states import SubscriptionStatus
 from circle.config import Settings
@@ -55,14 +55,13 @@ def charge(units: Units) -> int:
 
 
 def _apply(units: Units, answers: Mapping[str, Outcome]) -> None:
-    """Apply answers: the plain ones together, each other one in a unit of its own."""
-    done: set[str] = set()
-    with isolated("settling_poison", numbers=list(answers)), units.write() as uow:
-        done = settling.settle(uow, answers)
-    for number, outcome in answers.items():
-        if number not in done:
-            with isolated("charge_poison", number=number), units.write() as uow:
-                outcomes.apply(uow, number, outcome)
+    """Apply answers together; those that a batch leaves, or all where one of them is poison, one by one."""
+    left = list(answers)
+    with isolated("charges_poison", numbers=left), units.write() as uow:
+        left = outcomes.apply_each(uow, answers)
+    for number in left:
+        with isolated("charge_poison", number=number), units.write() as uow:
+            outcomes.apply(uow, number, answers[number])
 
 
 def _send(units: Units, errand: Errand[Order]) -> Outcome | None:

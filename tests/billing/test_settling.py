@@ -1,12 +1,14 @@
-"""A batch of plain renewals is settled in one statement: it leaves behind what `apply` does, row by row."""
+"""Answers are applied in batches: each member is left with what an answer alone would have left, poison or not."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from circle.billing.services import settling
+from circle.billing.services import outcomes
 from circle.kernel.clock import ManualClock
+from circle.kernel.uow import UnitOfWork
+from tests.builders.circles import BuiltCircle
 from tests.builders.people import Person
 from tests.client import World
 
@@ -38,40 +40,106 @@ def left_behind(sql: Any, member: Person) -> list[Any]:
     return [[{name: value for name, value in row.items() if name not in _OWN} for row in part] for part in rows]
 
 
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """How many answers came together, and how many of them were left to be applied alone."""
+    apply_each, seen = outcomes.apply_each, list[tuple[int, int]]()
+
+    def counted(uow: UnitOfWork, news: Any) -> list[str]:
+        seen.append((len(news), len(left := apply_each(uow, news))))
+        return left
+
+    monkeypatch.setattr(outcomes, "apply_each", counted)
+    return seen
+
+
+def due_renewals(world: World, clock: ManualClock, circle: BuiltCircle, *ways: str) -> list[Person]:
+    """Members whose renewals are planned to be charged now."""
+    people = [world.subscriber(circle, way=way) for way in ways]
+    world.live_until(clock, "2026-04-01T03:00:00Z", every=timedelta(days=8))
+    clock.advance(timedelta(hours=1))
+    world.run_billing("bill")
+    return people
+
+
 @pytest.mark.usefixtures("five_percent")
 @pytest.mark.parametrize("overdue", [False, True])
-def test_the_batch_and_the_single_apply_agree(
-    world: World, clock: ManualClock, sql: Any, monkeypatch: pytest.MonkeyPatch, *, overdue: bool
+def test_answers_together_and_one_alone_leave_the_same(
+    world: World, clock: ManualClock, sql: Any, batches: list[tuple[int, int]], *, overdue: bool
 ) -> None:
     circle = world.circle()
     way = "decline_hard" if overdue else "ok"
-    one_by_one, together = world.subscriber(circle, way=way), world.subscriber(circle, way=way)
+    alone, *together = (world.subscriber(circle, way=way) for _ in range(4))
     world.live_until(clock, "2026-04-01T04:00:00Z" if overdue else "2026-04-01T03:00:00Z", every=timedelta(days=8))
     clock.advance(timedelta(hours=1))
     if overdue:
-        for member in (one_by_one, together):
+        for member in (alone, *together):
             world.change_card(member, "ok")
     world.run_billing("bill", "dun")
-    later = clock.now() + timedelta(minutes=1)
-    sql(
-        "UPDATE payment_attempts SET lease_until = :later WHERE status = 'created'"
-        " AND invoice_id IN (SELECT id FROM invoices WHERE payer_id = :user)",
-        user=together.id,
-        later=later,
-    )
+    wait_a_minute(sql, clock, together)
+    batches.clear()
 
-    settle, done = settling.settle, list[int]()
-    monkeypatch.setattr(settling, "settle", lambda _uow, _answers: set())
     world.run_billing("charge")
-
-    def count(*args: Any) -> set[str]:
-        done.append(len(found := settle(*args)))
-        return found
-
-    monkeypatch.setattr(settling, "settle", count)
     sql("UPDATE payment_attempts SET lease_until = :now WHERE status = 'created'", now=clock.now())
     world.run_billing("charge")
 
-    assert sum(done) == 1
-    assert left_behind(sql, together) == left_behind(sql, one_by_one)
-    assert world.renewals(together)[0]["status"] == "paid"
+    assert [size for size in batches if size[0]] == [(1, 0), (3, 0)]
+    assert left_behind(sql, alone) == left_behind(sql, together[0]) == left_behind(sql, together[2])
+    assert world.renewals(alone)[0]["status"] == "paid"
+
+
+def wait_a_minute(sql: Any, clock: ManualClock, members: list[Person]) -> None:
+    sql(
+        "UPDATE payment_attempts SET lease_until = :later WHERE status = 'created'"
+        " AND invoice_id IN (SELECT id FROM invoices WHERE payer_id = ANY (:users))",
+        users=[member.id for member in members],
+        later=clock.now() + timedelta(minutes=1),
+    )
+
+
+def test_a_batch_takes_every_kind_of_answer(world: World, clock: ManualClock, batches: list[tuple[int, int]]) -> None:
+    circle = world.circle()
+    people = due_renewals(world, clock, circle, "ok", "decline_soft", "decline_hard", "lost_answer", "ok")
+
+    world.run_billing("charge")
+
+    assert (5, 0) in batches
+    statuses = [world.renewals(person)[0]["status"] for person in people]
+    assert statuses == ["paid", "open", "open", "open", "paid"]
+    subscriptions = [world.subscription(person)["status"] for person in people]
+    assert subscriptions == ["active", "past_due", "past_due", "active", "active"]
+
+
+def test_who_needs_a_seat_again_is_left_to_be_applied_alone(
+    world: World, clock: ManualClock, sql: Any, batches: list[tuple[int, int]]
+) -> None:
+    circle = world.circle()
+    seated, seatless, other = due_renewals(world, clock, circle, "ok", "ok", "ok")
+    sql(
+        "UPDATE seats SET released_at = now() FROM memberships m WHERE m.id = membership_id AND m.user_id = :user",
+        user=seatless.id,
+    )
+    sql("UPDATE tiers SET seats_taken = seats_taken - 1 WHERE id = :id", id=circle.tier(1).id)
+
+    world.run_billing("charge")
+
+    assert (3, 1) in batches
+    assert {world.renewals(person)[0]["status"] for person in (seated, seatless, other)} == {"paid"}
+    assert len(sql("SELECT FROM seats WHERE released_at IS NULL AND tier_id = :id", id=circle.tier(1).id)) == 3
+
+
+def test_a_poison_answer_does_not_stop_the_others(world: World, clock: ManualClock, sql: Any) -> None:
+    circle = world.circle()
+    people = due_renewals(world, clock, circle, *["ok"] * 5)
+    poison = people[2]
+    sql(f"ALTER TABLE grants ADD CONSTRAINT poison CHECK (user_id <> '{poison.id}') NOT VALID")
+
+    world.run_billing("charge")
+
+    paid = [world.renewals(person)[0]["status"] for person in people]
+    assert paid == ["paid", "paid", "open", "paid", "paid"]
+
+    sql("ALTER TABLE grants DROP CONSTRAINT poison")
+    clock.advance(timedelta(minutes=3))
+    world.run_billing("resolve")
+    assert world.renewals(poison)[0]["status"] == "paid"

@@ -122,8 +122,7 @@ def _close_unpaid(uow: UnitOfWork, invoice: Invoice, status: InvoiceStatus, *, c
     uow.session.flush()
 
 
-def complete_checkout(uow: UnitOfWork, invoice: Invoice) -> None:
-    checkout = uow.session.scalar(select(Checkout).where(Checkout.invoice_id == invoice.id))
+def complete_checkout(uow: UnitOfWork, checkout: Checkout | None) -> None:
     if checkout is not None and checkout.status == CheckoutStatus.OPEN:
         _close(uow, checkout, CheckoutStatus.COMPLETED)
 

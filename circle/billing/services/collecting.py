@@ -11,7 +11,6 @@ from circle.billing.rules import GRACE
 from circle.billing.services.locks import lock, lock_invoice
 from circle.billing.services.outcomes import settle_free
 from circle.billing.services.renewing import extend_grace, notice_of
-from circle.billing.services.terms import subscription_of
 from circle.billing.states import InvoiceStatus, SubscriptionStatus
 from circle.circles.models import Price
 from circle.circles.terms import months_after, months_of
@@ -56,24 +55,15 @@ def collect_odd(uow: UnitOfWork, invoice_id: UUID) -> bool:
     invoice = lock_invoice(uow, invoice_id)
     if invoice.status != InvoiceStatus.OPEN or invoice.charge_at is None or invoice.charge_at > uow.now:
         return False
-    subscription = lock(uow, Subscription, subscription_of(invoice))
+    subscription = lock(uow, Subscription, invoice.subscription_id)
     if invoice.covered_until is not None and invoice.covered_until <= uow.now and not _was_tried(uow, invoice):
         _catch_up(uow, invoice, subscription)
     if not invoice.amount:
         settle_free(uow, invoice)
     elif not _has_method(uow, subscription):
         invoice.charge_at = None
-        uow.emit(
-            events.RenewalFailed(
-                invoice.id,
-                invoice.circle_id,
-                invoice.payer_id,
-                invoice.amount,
-                invoice.currency,
-                "no_payment_method",
-                again=False,
-            )
-        )
+        about = (invoice.id, invoice.circle_id, invoice.payer_id, invoice.amount, invoice.currency)
+        uow.emit(events.RenewalsFailed((events.FailedRenewal(*about, "no_payment_method", again=False),)))
     return True
 
 

@@ -101,7 +101,8 @@ def settle_over(uow: UnitOfWork, due: Due) -> bool:
             void_unpaid(uow, renewal)
         end_as_wished(uow, subscription)
     if not subscription.cancel_at_period_end:
-        uow.emit(events.SubscriptionEnded(subscription.id, subscription.circle_id, subscription.user_id))
+        about = (subscription.id, subscription.circle_id, subscription.user_id)
+        uow.emit(events.SubscriptionsEnded((events.EndedSubscription(*about),)))
     return True
 
 

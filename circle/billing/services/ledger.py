@@ -1,15 +1,15 @@
 """Double entry: every movement of money as gains of accounts that sum to zero. The only writer of the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, and_, select, text
 
-from circle.billing.models import Invoice, LedgerAccount, LedgerEntry, LedgerTransaction, PaymentAttempt, Refund
+from circle.billing.models import Invoice, LedgerAccount, PaymentAttempt, Refund
 from circle.billing.payout_models import Payout
+from circle.kernel.db import Query
 from circle.kernel.ids import new_id
 from circle.kernel.money import share
 from circle.kernel.uow import UnitOfWork
@@ -52,19 +52,98 @@ class Account:
 # The clearing account of payouts that an operator makes from elsewhere.
 BY_HAND = "by_hand"
 
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """An account in one currency."""
+
+    account: Account
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    """One transaction to write: what each account gains by one movement of one source."""
+
+    movement: Movement
+    source_id: UUID
+    currency: str
+    gains: Mapping[Account, int]
+    circle_id: UUID | None
+    invoice_id: UUID | None
+
+
+_POST = Query(
+    lambda: text("""
+        INSERT INTO ledger_transactions (id, kind, source_id, invoice_id, circle_id, at)
+        SELECT posting.*, CAST(:at AS timestamptz) FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:source_ids AS uuid[]),
+            CAST(:invoice_ids AS uuid[]), CAST(:circle_ids AS uuid[])
+        ) AS posting
+        ON CONFLICT (kind, source_id) DO NOTHING
+        RETURNING id
+    """)
+)
+_GAIN = Query(
+    lambda: text("""
+        INSERT INTO ledger_entries (transaction_id, account_id, currency, amount)
+        SELECT * FROM unnest(
+            CAST(:transaction_ids AS uuid[]), CAST(:account_ids AS uuid[]),
+            CAST(:currencies AS text[]), CAST(:amounts AS bigint[])
+        )
+    """)
+)
+_WANTED = """
+    unnest(
+        CAST(:kinds AS text[]), CAST(:circle_ids AS uuid[]), CAST(:providers AS text[]), CAST(:currencies AS text[])
+    ) WITH ORDINALITY AS wanted (kind, circle_id, provider, currency, place)
+"""
+# Accounts of circles and of the installation are looked up by what each has an index for.
+_FIND = Query(
+    lambda: text(f"""
+        SELECT known.id, wanted.place FROM {_WANTED} JOIN ledger_accounts AS known
+        ON known.circle_id = wanted.circle_id AND (known.kind, known.currency) = (wanted.kind, wanted.currency)
+        WHERE known.provider IS NOT DISTINCT FROM wanted.provider
+        UNION ALL
+        SELECT known.id, wanted.place FROM {_WANTED} JOIN ledger_accounts AS known
+        ON known.circle_id IS NULL AND (known.kind, known.currency) = (wanted.kind, wanted.currency)
+        WHERE wanted.circle_id IS NULL AND known.provider IS NOT DISTINCT FROM wanted.provider
+    """)  # noqa: S608 - our own words
+)
+_OPEN = Query(
+    lambda: text(f"""
+        INSERT INTO ledger_accounts (id, kind, circle_id, provider, currency, balance)
+        SELECT uuid_v7(), kind, circle_id, provider, currency, CASE WHEN circle_id IS NOT NULL THEN 0 END
+        FROM {_WANTED} ORDER BY circle_id, kind, provider, currency
+        ON CONFLICT DO NOTHING
+    """)  # noqa: S608 - our own words
+)
+
 _FEE = Account(AccountKind.PLATFORM_FEE)
 _SURPLUS = Account(AccountKind.SURPLUS)
 # Less than any balance.
 _WHATEVER = -(2**63)
 
 
-def post_payment(uow: UnitOfWork, invoice: Invoice, attempt: PaymentAttempt) -> None:
-    gains = {
-        _clearing(attempt.provider): -invoice.amount,
-        _pending(invoice): invoice.amount - invoice.platform_fee,
-        _FEE: invoice.platform_fee,
-    }
-    _post(uow, Movement.PAYMENT, attempt.id, invoice.currency, gains, invoice=invoice)
+def post_payments(uow: UnitOfWork, paid: Sequence[tuple[Invoice, PaymentAttempt]]) -> None:
+    _post_each(
+        uow,
+        [
+            _Posting(
+                Movement.PAYMENT,
+                attempt.id,
+                invoice.currency,
+                {
+                    _clearing(attempt.provider): -invoice.amount,
+                    _pending(invoice): invoice.amount - invoice.platform_fee,
+                    _FEE: invoice.platform_fee,
+                },
+                circle_id=invoice.circle_id,
+                invoice_id=invoice.id,
+            )
+            for invoice, attempt in paid
+        ],
+    )
 
 
 def post_refund(uow: UnitOfWork, invoice: Invoice, refund: Refund, provider: str) -> None:
@@ -170,60 +249,58 @@ def _post(
     invoice: Invoice | None = None,
     circle_id: UUID | None = None,
 ) -> None:
-    """Write one transaction, once per movement and source; its entries in one statement, which the database checks."""
-    gains = {account: amount for account, amount in gains.items() if amount}
-    posted = uow.session.execute(
-        insert(LedgerTransaction)
-        .values(
-            id=new_id(),
-            kind=movement,
-            source_id=source_id,
-            invoice_id=invoice.id if invoice else None,
-            circle_id=invoice.circle_id if invoice else circle_id,
-            at=uow.now,
-        )
-        .on_conflict_do_nothing(index_elements=["kind", "source_id"])
-        .returning(LedgerTransaction.id)
-    ).scalar()
-    if posted is None or not gains:
+    circle_id, invoice_id = (invoice.circle_id, invoice.id) if invoice else (circle_id, None)
+    _post_each(uow, [_Posting(movement, source_id, currency, gains, circle_id=circle_id, invoice_id=invoice_id)])
+
+
+def _post_each(uow: UnitOfWork, postings: Sequence[_Posting]) -> None:
+    """Write transactions, each once per movement and source; all entries in one statement, which the database checks.
+
+    One statement also locks the balances of all circles that gain, in one order.
+    """
+    if not postings:
         return
-    ids = _account_ids(uow, list(gains), currency)
-    uow.session.execute(
-        insert(LedgerEntry).values(
-            [
-                {"transaction_id": posted, "account_id": ids[account], "currency": currency, "amount": amount}
-                for account, amount in gains.items()
-            ]
-        )
+    ids = [new_id() for _ in postings]
+    posted = uow.rows(
+        _POST,
+        ids=ids,
+        kinds=[one.movement.value for one in postings],
+        source_ids=[one.source_id for one in postings],
+        invoice_ids=[one.invoice_id for one in postings],
+        circle_ids=[one.circle_id for one in postings],
+        at=uow.now,
+    )
+    new = {row["id"] for row in posted}
+    gains = [
+        (row_id, _Named(account, one.currency), amount)
+        for row_id, one in zip(ids, postings, strict=True)
+        for account, amount in one.gains.items()
+        if amount and row_id in new
+    ]
+    if not gains:
+        return
+    accounts = _account_ids(uow, list(dict.fromkeys(named for _, named, _ in gains)))
+    uow.rows(
+        _GAIN,
+        transaction_ids=[row_id for row_id, _, _ in gains],
+        account_ids=[accounts[named] for _, named, _ in gains],
+        currencies=[named.currency for _, named, _ in gains],
+        amounts=[amount for _, _, amount in gains],
     )
 
 
-def _account_ids(uow: UnitOfWork, accounts: list[Account], currency: str) -> dict[Account, UUID]:
-    found = _find(uow, accounts, currency)
-    missing = [account for account in accounts if account not in found]
-    if missing:
-        rows = [
-            {
-                "id": new_id(),
-                "kind": account.kind,
-                "circle_id": account.circle_id,
-                "provider": account.provider,
-                "currency": currency,
-                "balance": None if account.circle_id is None else 0,
-            }
-            for account in missing
-        ]
-        uow.session.execute(insert(LedgerAccount).values(rows).on_conflict_do_nothing())
-        found = _find(uow, accounts, currency)
-    return found
-
-
-def _find(uow: UnitOfWork, accounts: list[Account], currency: str) -> dict[Account, UUID]:
-    a = LedgerAccount
-    rows = uow.session.execute(
-        select(a.id, a.kind, a.circle_id, a.provider).where(a.currency == currency, or_(*map(_is, accounts)))
-    )
-    return {Account(AccountKind(row.kind), row.circle_id, row.provider): row.id for row in rows}
+def _account_ids(uow: UnitOfWork, accounts: Sequence[_Named]) -> dict[_Named, UUID]:
+    wanted = {
+        "kinds": [one.account.kind.value for one in accounts],
+        "circle_ids": [one.account.circle_id for one in accounts],
+        "providers": [one.account.provider for one in accounts],
+        "currencies": [one.currency for one in accounts],
+    }
+    found = uow.rows(_FIND, **wanted)
+    if len(found) < len(accounts):
+        uow.rows(_OPEN, **wanted)
+        found = uow.rows(_FIND, **wanted)
+    return {accounts[row["place"] - 1]: row["id"] for row in found}
 
 
 def _is(account: Account) -> ColumnElement[bool]:

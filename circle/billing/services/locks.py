@@ -3,12 +3,14 @@
 Whoever holds an invoice's lock is alone with its money; nobody waits for somebody who waits for them.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Uuid, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from circle.billing.models import Invoice, PaymentAttempt, Refund
+from circle.billing.models import Invoice, Refund
 from circle.kernel.db import Base
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.models import Membership
@@ -24,22 +26,24 @@ def lock(uow: UnitOfWork, kind: type[T], row_id: Any) -> T:
     return uow.session.get_one(kind, row_id, with_for_update=_ALONE, populate_existing=True)
 
 
+def lock_each(uow: UnitOfWork, kind: type[T], ids: Collection[UUID]) -> dict[UUID, T]:
+    """Return rows by their ids as they are now, locked until the commit one after the other in the order of the ids."""
+    if not ids:
+        return {}
+    key: Any = kind.__table__.columns["id"]
+    found = (
+        select(kind).where(key == any_(literal(list(ids), ARRAY(Uuid())))).order_by(key).with_for_update(key_share=True)
+    )
+    rows: Iterable[Any] = uow.session.scalars(found, execution_options={"populate_existing": True})
+    return {row.id: row for row in rows}
+
+
 def lock_invoice(uow: UnitOfWork, invoice_id: UUID) -> Invoice:
     """Return an invoice, locked together with the membership that it is for."""
     membership_id = uow.session.scalar(select(Invoice.membership_id).where(Invoice.id == invoice_id))
     if membership_id is not None:
         lock(uow, Membership, membership_id)
     return lock(uow, Invoice, invoice_id)
-
-
-def lock_attempt(uow: UnitOfWork, number: str) -> tuple[Invoice, PaymentAttempt] | None:
-    """Return an attempt by its public number with its invoice, both locked; None for a number that is not ours."""
-    row = uow.session.execute(
-        select(PaymentAttempt.id, PaymentAttempt.invoice_id).where(PaymentAttempt.number == number)
-    ).first()
-    if row is None:
-        return None
-    return lock_invoice(uow, row.invoice_id), lock(uow, PaymentAttempt, row.id)
 
 
 def lock_refund(uow: UnitOfWork, number: str) -> tuple[Invoice, Refund] | None:

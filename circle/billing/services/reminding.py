@@ -30,37 +30,39 @@ def remind_due(uow: UnitOfWork, *, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True, of=Invoice)
     )
+    unpaid, ending = list[events.UnpaidRenewal](), list[events.EndingGrace]()
     found = uow.session.execute(due).all()
     for invoice, collection, zone in found:
         if collection == Collection.MANUAL:
-            _remind(uow, invoice, ZoneInfo(zone))
-        else:
-            _warn(uow, invoice, ZoneInfo(zone))
+            unpaid.append(_remind(uow, invoice, ZoneInfo(zone)))
+        elif (warning := _warn(uow, invoice, ZoneInfo(zone))) is not None:
+            ending.append(warning)
+    uow.emit(events.RenewalsUnpaid(tuple(unpaid)))
+    uow.emit(events.GraceEnding(tuple(ending)))
     return len(found)
 
 
-def _remind(uow: UnitOfWork, invoice: Invoice, zone: ZoneInfo) -> None:
+def _remind(uow: UnitOfWork, invoice: Invoice, zone: ZoneInfo) -> events.UnpaidRenewal:
     days = {day: invoice.due_at + timedelta(days=day) for day in REMINDER_DAYS}
     day = max(day for day, at in days.items() if at <= uow.now)
     invoice.remind_at = min((at for at in days.values() if at > uow.now), default=None)
-    uow.emit(
-        events.RenewalUnpaid(
-            invoice.id,
-            invoice.circle_id,
-            invoice.payer_id,
-            invoice.amount,
-            invoice.currency,
-            local_day(invoice.due_at, zone),
-            day,
-        )
+    return events.UnpaidRenewal(
+        invoice.id,
+        invoice.circle_id,
+        invoice.payer_id,
+        invoice.amount,
+        invoice.currency,
+        local_day(invoice.due_at, zone),
+        day,
     )
 
 
-def _warn(uow: UnitOfWork, invoice: Invoice, zone: ZoneInfo) -> None:
+def _warn(uow: UnitOfWork, invoice: Invoice, zone: ZoneInfo) -> events.EndingGrace | None:
     invoice.remind_at = None
-    if invoice.covered_until is not None and invoice.covered_until > uow.now:
-        on = local_day(invoice.covered_until, zone)
-        uow.emit(events.GraceEnding(invoice.id, invoice.circle_id, invoice.payer_id, on))
+    if invoice.covered_until is None or invoice.covered_until <= uow.now:
+        return None
+    on = local_day(invoice.covered_until, zone)
+    return events.EndingGrace(invoice.id, invoice.circle_id, invoice.payer_id, on)
 
 
 def warn_before_grace_ends(invoice: Invoice) -> None:

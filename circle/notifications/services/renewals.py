@@ -4,7 +4,7 @@ from circle.billing import events
 from circle.kernel.money import Money
 from circle.kernel.uow import UnitOfWork
 from circle.notifications.kinds import Kind
-from circle.notifications.services.sending import Telling, notify, notify_each
+from circle.notifications.services.sending import Telling, notify_each
 
 
 def on_renewals_announced(uow: UnitOfWork, happened: events.RenewalsAnnounced) -> None:
@@ -24,51 +24,73 @@ def on_renewals_announced(uow: UnitOfWork, happened: events.RenewalsAnnounced) -
     )
 
 
-def on_renewal_unpaid(uow: UnitOfWork, happened: events.RenewalUnpaid) -> None:
-    notify(
-        uow,
-        happened.user_id,
-        Kind.MEMBERSHIP_EXPIRING if happened.day < 0 else Kind.RENEWAL_OVERDUE,
-        key=f"invoice:{happened.invoice_id}:reminder:{happened.day}",
-        circle_id=happened.circle_id,
-        subject=("invoice", happened.invoice_id),
-        amount=str(Money(happened.amount, happened.currency)),
-        on=happened.on.isoformat(),
-    )
+def on_renewals_unpaid(uow: UnitOfWork, happened: events.RenewalsUnpaid) -> None:
+    for kind, is_ahead in ((Kind.MEMBERSHIP_EXPIRING, True), (Kind.RENEWAL_OVERDUE, False)):
+        notify_each(
+            uow,
+            kind,
+            [
+                Telling(
+                    one.user_id,
+                    circle_id=one.circle_id,
+                    key=f"invoice:{one.invoice_id}:reminder:{one.day}",
+                    subject=("invoice", one.invoice_id),
+                    data={"amount": str(Money(one.amount, one.currency)), "on": one.on.isoformat()},
+                )
+                for one in happened.unpaid
+                if (one.day < 0) == is_ahead
+            ],
+        )
 
 
-def on_renewal_failed(uow: UnitOfWork, happened: events.RenewalFailed) -> None:
+def on_renewals_failed(uow: UnitOfWork, happened: events.RenewalsFailed) -> None:
     """Once an invoice for a charge that is tried again, once for one that is not."""
-    notify(
-        uow,
-        happened.user_id,
-        Kind.RENEWAL_FAILED if happened.again else Kind.PAYMENT_METHOD_FAILED,
-        key=f"invoice:{happened.invoice_id}:failed:{'again' if happened.again else 'for_good'}",
-        circle_id=happened.circle_id,
-        subject=("invoice", happened.invoice_id),
-        amount=str(Money(happened.amount, happened.currency)),
-        code=happened.code,
-    )
+    for kind, again in ((Kind.RENEWAL_FAILED, True), (Kind.PAYMENT_METHOD_FAILED, False)):
+        notify_each(
+            uow,
+            kind,
+            [
+                Telling(
+                    one.user_id,
+                    circle_id=one.circle_id,
+                    key=f"invoice:{one.invoice_id}:failed:{'again' if again else 'for_good'}",
+                    subject=("invoice", one.invoice_id),
+                    data={"amount": str(Money(one.amount, one.currency)), "code": one.code},
+                )
+                for one in happened.failed
+                if one.again == again
+            ],
+        )
 
 
 def on_grace_ending(uow: UnitOfWork, happened: events.GraceEnding) -> None:
-    notify(
+    notify_each(
         uow,
-        happened.user_id,
         Kind.GRACE_ENDING,
-        key=f"invoice:{happened.invoice_id}:grace",
-        circle_id=happened.circle_id,
-        subject=("invoice", happened.invoice_id),
-        on=happened.on.isoformat(),
+        [
+            Telling(
+                one.user_id,
+                circle_id=one.circle_id,
+                key=f"invoice:{one.invoice_id}:grace",
+                subject=("invoice", one.invoice_id),
+                data={"on": one.on.isoformat()},
+            )
+            for one in happened.ending
+        ],
     )
 
 
-def on_subscription_ended(uow: UnitOfWork, happened: events.SubscriptionEnded) -> None:
-    notify(
+def on_subscriptions_ended(uow: UnitOfWork, happened: events.SubscriptionsEnded) -> None:
+    notify_each(
         uow,
-        happened.user_id,
         Kind.SUBSCRIPTION_ENDED,
-        key=f"subscription:{happened.subscription_id}:ended:{uow.now:%Y-%m-%d}",
-        circle_id=happened.circle_id,
-        subject=("subscription", happened.subscription_id),
+        [
+            Telling(
+                one.user_id,
+                circle_id=one.circle_id,
+                key=f"subscription:{one.subscription_id}:ended:{uow.now:%Y-%m-%d}",
+                subject=("subscription", one.subscription_id),
+            )
+            for one in happened.ended
+        ],
     )
