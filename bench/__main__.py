@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 # Parts that the measurements share.
-_PARTS = {"__init__", "__main__", "load", "installation", "report", "raw"}
+_PARTS = {"__init__", "__main__", "load", "installation", "report", "raw", "crew", "renewals_raw"}
 
 
 def main() -> int:

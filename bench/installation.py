@@ -25,8 +25,8 @@ _READY_SECONDS = 120
 
 
 @contextmanager
-def installation(name: str) -> Iterator[tuple[Engine, dict[str, str]]]:
-    """Yield an engine on the migrated database `name`, kept between runs, and the environment to serve it."""
+def installation(name: str, *, keep: bool = True) -> Iterator[tuple[Engine, dict[str, str]]]:
+    """Yield an engine on the migrated database `name`, kept between runs or not, and the environment to serve it."""
     engines = start_engines(DATA)
     try:
         server = make_url(engines.database_url)
@@ -42,6 +42,10 @@ def installation(name: str) -> Iterator[tuple[Engine, dict[str, str]]]:
         # More charges in a day than the breaker would let pass unseen.
         yield engine, {**environment, "LOG_LEVEL": "warning", "RATE_LIMITS": "off", "USUAL_CHARGES": "10000000"}
         engine.dispose()
+        if not keep:
+            with admin.connect() as connection:
+                connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+            admin.dispose()
     finally:
         stop_engines(DATA)
 
