@@ -44,7 +44,7 @@ def installation(name: str, *, keep: bool = True) -> Iterator[tuple[Engine, dict
         engine.dispose()
         if not keep:
             with admin.connect() as connection:
-                connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+                connection.execute(text(f'DROP DATABASE "{name}"'))
             admin.dispose()
     finally:
         stop_engines(DATA)

@@ -27,36 +27,34 @@ RENEWABLE = """
 """
 NEXT_PRICE = "prices AS p ON p.id = coalesce(s.next_price_id, s.price_id)"
 
-# Number as `invoice_number` makes it: the day, and random letters that are not misread.
+# Number as `invoice_number` makes it: the day, and random letters that are not misread, the end of the id.
 _NUMBER = """
-    to_char(:now AT TIME ZONE 'UTC', 'YYYYMMDD')
-    || translate(upper(left(replace(gen_random_uuid()::text, '-', ''), 12)), '01ABCDEF', 'GHJKMNPQ')
+    to_char(:now AT TIME ZONE 'UTC', 'YYYYMMDD') || translate(upper(right(id::text, 12)), '01ABCDEF', 'GHJKMNPQ')
 """
 
 _OPEN_RENEWALS = f"""
 WITH due AS (
-    SELECT s.id FROM subscriptions AS s
+    SELECT s.id AS subscription_id, s.circle_id, s.user_id, s.membership_id, s.tier_id AS present_tier_id, s.timezone,
+        s.collection, s.period_no, s.current_period_end AS ends_at, s.status = 'trialing' AS is_trial,
+        p.id AS price_id, p.tier_id, p.amount AS full_amount, p.currency, p.advance_percent, p.grace_percent,
+        {MONTHS.format(price="p")} AS months, s.anchor_at, s.anchor_months
+    FROM subscriptions AS s
     JOIN memberships AS m ON m.id = s.membership_id
     JOIN circles AS c ON c.id = s.circle_id
     JOIN {NEXT_PRICE}
     WHERE s.status IN ('trialing', 'active') AND NOT s.renewal_open AND {{which}}
-    ORDER BY s.current_period_end LIMIT :limit
+    ORDER BY s.collection, s.current_period_end LIMIT :limit
     -- Nobody is waited for: whoever holds a row now is done at the next sweep.
     FOR NO KEY UPDATE OF s SKIP LOCKED FOR KEY SHARE OF m SKIP LOCKED
 ), counted AS (
-    SELECT s.id AS subscription_id, s.circle_id, s.user_id, s.membership_id, s.tier_id AS present_tier_id, s.timezone,
-        s.collection, s.period_no, s.current_period_end AS ends_at, s.status = 'trialing' AS is_trial,
-        p.id AS price_id, p.tier_id, p.amount AS full_amount, p.currency, p.advance_percent, p.grace_percent,
-        {MONTHS.format(price="p")} AS months,
-        told.noticed_at, CASE WHEN s.collection = 'auto'
-            THEN greatest(s.current_period_end, told.noticed_at + :notice, :now) END AS charge_at,
-        s.anchor_at, s.anchor_months
-    FROM due JOIN subscriptions AS s USING (id) JOIN {NEXT_PRICE}
+    SELECT due.*, told.noticed_at, CASE WHEN collection = 'auto'
+        THEN greatest(ends_at, told.noticed_at + :notice, :now) END AS charge_at
+    FROM due
     -- Whoever was told of a charge, and changed their plan or their mind twice since, is not told anew.
     CROSS JOIN LATERAL (
         SELECT coalesce(min(v.noticed_at), :now) AS noticed_at FROM invoices AS v
-        WHERE v.subscription_id = s.id AND v.kind = 'renewal' AND v.status = 'void'
-          AND v.period_start = s.current_period_end
+        WHERE v.subscription_id = due.subscription_id AND v.kind = 'renewal' AND v.status = 'void'
+          AND v.period_start = due.ends_at
     ) AS told
 ), anchored AS (
     -- A trial's paid time begins when it is charged; otherwise the anchor stays.
@@ -64,12 +62,13 @@ WITH due AS (
         CASE WHEN is_trial THEN coalesce(charge_at, ends_at) ELSE anchor_at END AS anchor,
         CASE WHEN is_trial THEN 0 ELSE anchor_months END AS months_before
     FROM counted
-), skipping AS (
+), skipping AS MATERIALIZED (
+    -- Materialized, as what follows: what is reckoned here is used more than once.
     SELECT *, greatest(0, (({_ELAPSED}) - months_before) / months) AS whole FROM anchored
-), placed AS (
+), placed AS MATERIALIZED (
     -- The period in which it will be charged: those that passed while nobody was billed are left out.
-    SELECT *, greatest(1, whole + CASE WHEN {term_end("anchor", "months_before + whole * months", "timezone")} > moment
-        THEN 0 ELSE 1 END) AS step
+    SELECT uuid_v7() AS id, *, greatest(1, whole + CASE
+        WHEN {term_end("anchor", "months_before + whole * months", "timezone")} > moment THEN 0 ELSE 1 END) AS step
     FROM skipping
 ), priced AS (
     -- What a period costs: the percentage of its phase, less what a coupon takes off. Both are rounded half up.
@@ -87,7 +86,7 @@ WITH due AS (
     INSERT INTO invoices (id, number, kind, circle_id, payer_id, membership_id, subscription_id, price_id, tier_id,
         status, amount, currency, period_no, period_start, period_end,
         due_at, noticed_at, charge_at, remind_at, covered_until, platform_fee, refunded, refunding, created_at)
-    SELECT uuid_v7(), {_NUMBER}, 'renewal', circle_id, user_id, membership_id, subscription_id, price_id, tier_id,
+    SELECT id, {_NUMBER}, 'renewal', circle_id, user_id, membership_id, subscription_id, price_id, tier_id,
         'open', amount, currency, period_no + step,
         CASE WHEN step > 1 THEN {term_end("anchor", "months_before + (step - 1) * months", "timezone")}
             WHEN is_trial THEN anchor ELSE ends_at END,
@@ -115,10 +114,14 @@ SELECT made.*, priced.timezone, priced.ends_at, priced.collection, priced.presen
 FROM made JOIN priced USING (subscription_id)
 """  # noqa: S608 - our own words
 
-# Those whose day has come; and one, whenever it is asked for.
+# Those whose day has come, by a range that one index alone has: any other would read all that are billed already.
 OPEN_DUE_RENEWALS: TextClause = text(
-    _OPEN_RENEWALS.format(which=f"s.collection = :collection AND s.current_period_end <= :horizon AND {RENEWABLE}")
+    _OPEN_RENEWALS.format(
+        which="s.collection >= :collection AND (s.collection, s.current_period_end) <= (:collection, :horizon)"
+        f" AND {RENEWABLE}"
+    )
 )
+# One, whenever it is asked for.
 OPEN_ONE_RENEWAL: TextClause = text(_OPEN_RENEWALS.format(which="s.id = :subscription_id"))
 
 # Open renewals whose time to charge has come → payment attempts. Nobody is charged who was not told in time.

@@ -31,11 +31,14 @@ def dun(units: Units) -> int:
 
 
 def _collect(units: Units, statuses: tuple[SubscriptionStatus, ...]) -> int:
+    with units.write() as uow:
+        opened = collecting.open_attempts(uow, statuses, limit=SET_BATCH)
+    if opened == SET_BATCH:
+        # The odd ones are looked for among all that are due: once, after the others.
+        return opened
     with units.read() as uow:
         odd = collecting.odd_ones(uow, limit=BATCH)
-    done = _one_by_one(units, "renewal_poison", odd, collecting.collect_odd)
-    with units.write() as uow:
-        return done + collecting.open_attempts(uow, statuses, limit=SET_BATCH)
+    return opened + _one_by_one(units, "renewal_poison", odd, collecting.collect_odd)
 
 
 def charge(units: Units) -> int:

@@ -5,17 +5,17 @@ rolled-back transaction never existed. `UNIQUE(key)` makes a second announcement
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 import structlog
 from sqlalchemy import BigInteger, Identity, Index, delete, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from circle.kernel.db import Base, Json
+from circle.kernel.db import Base, Json, Query
 from circle.kernel.isolation import isolated
 from circle.kernel.uow import UnitOfWork, Units
 
@@ -81,6 +81,19 @@ class DeliveryFailed(Exception):
     """The outside did not take the message; it is tried again later."""
 
 
+_PUT = Query(
+    lambda: text("""
+        INSERT INTO outbox (key, topic, payload, circle_id, due_at, attempts, created_at)
+        SELECT key, topic, CAST(payload AS jsonb), circle_id, due_at, 0, :now
+        FROM unnest(
+            CAST(:keys AS text[]), CAST(:topics AS text[]), CAST(:payloads AS text[]), CAST(:circle_ids AS uuid[]),
+            CAST(:due AS timestamptz[])
+        ) AS message (key, topic, payload, circle_id, due_at)
+        ON CONFLICT (key) DO NOTHING
+    """)
+)
+
+
 def put(
     uow: UnitOfWork,
     *,
@@ -98,10 +111,15 @@ def put_many(uow: UnitOfWork, announcements: Sequence[Announcement]) -> None:
     """Announce several things in one statement, each once per its key."""
     if not announcements:
         return
-    rows = [
-        {**asdict(one), "due_at": one.due_at or uow.now, "created_at": uow.now, "attempts": 0} for one in announcements
-    ]
-    uow.session.execute(insert(OutboxMessage).values(rows).on_conflict_do_nothing(index_elements=["key"]))
+    uow.rows(
+        _PUT,
+        keys=[one.key for one in announcements],
+        topics=[one.topic for one in announcements],
+        payloads=[orjson.dumps(one.payload).decode() for one in announcements],
+        circle_ids=[one.circle_id for one in announcements],
+        due=[one.due_at or uow.now for one in announcements],
+        now=uow.now,
+    )
     uow.ring(RELAY)
 
 

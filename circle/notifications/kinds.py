@@ -7,6 +7,7 @@ are what its caller passes. Sentences name things, they never quote what somebod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from string import Formatter
 
 from circle.kernel.text import Text
@@ -56,7 +57,7 @@ class Kind(StrEnum):
     WEBHOOK_DISABLED = "webhook_disabled"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Notice:
     """`required` kinds are always in the inbox, because something hangs on them: money or access."""
 
@@ -65,7 +66,7 @@ class Notice:
     email: bool = False
     required: bool = False
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The values that the sentences need."""
         parts = [part for sentence in (*self.title, *self.body) for part in Formatter().parse(sentence)]

@@ -1,5 +1,6 @@
 """`notify` and `notify_each`: how every other room tells people something."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -8,19 +9,20 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, exists, or_, select
-from sqlalchemy.dialects.postgresql import insert
+import orjson
+from sqlalchemy import Select, Text, Uuid, and_, any_, bindparam, exists, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from circle.accounts.models import Identity, IdentityKind, User
 from circle.circles.models import Circle
 from circle.config import Settings
 from circle.kernel import outbox
-from circle.kernel.db import Json
+from circle.kernel.db import Json, Query
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from circle.notifications.hook_models import NoticeHook
 from circle.notifications.kinds import NOTICES, Kind
-from circle.notifications.models import Notification, NotificationSwitch, QuietHours
+from circle.notifications.models import NotificationSwitch, QuietHours
 from circle.notifications.quiet import next_loud
 
 EMAIL_TOPIC = "notifications.email"
@@ -66,6 +68,65 @@ class _Person(NamedTuple):
     hook_id: UUID | None
 
 
+def _select_people() -> Select[*tuple[Any, ...]]:
+    proven = and_(
+        # What is told to somebody suspended waits in their inbox.
+        User.suspended_at.is_(None),
+        exists().where(
+            Identity.user_id == User.id, Identity.kind == IdentityKind.EMAIL, Identity.verified_at.is_not(None)
+        ),
+    )
+    return (
+        select(
+            User.id,
+            User.timezone,
+            QuietHours.quiet_from,
+            QuietHours.quiet_to,
+            proven.label("has_email"),
+            NoticeHook.id.label("hook_id"),
+        )
+        .outerjoin(QuietHours, QuietHours.user_id == User.id)
+        .outerjoin(
+            NoticeHook,
+            and_(NoticeHook.user_id == User.id, NoticeHook.disabled_at.is_(None), User.suspended_at.is_(None)),
+        )
+        .where(User.id == any_(_IDS), User.deleted_at.is_(None))
+    )
+
+
+def _select_switches() -> Select[*tuple[Any, ...]]:
+    switch = NotificationSwitch
+    return (
+        select(switch.user_id, switch.circle_id, switch.in_app, switch.email, switch.webhook)
+        .where(switch.user_id == any_(_IDS), or_(switch.kind.is_(None), switch.kind == bindparam("kind", type_=Text())))
+        .order_by(switch.circle_id.is_not(None), switch.kind.is_not(None))
+    )
+
+
+_IDS = bindparam("ids", type_=ARRAY(Uuid()))
+_CIRCLES = Query(
+    lambda: select(Circle.id, Circle.name, Circle.timezone, Circle.quiet_from, Circle.quiet_to).where(
+        Circle.id == any_(_IDS)
+    )
+)
+_PEOPLE = Query(_select_people)
+_SWITCHES = Query(_select_switches)
+_TELL = Query(
+    # All in one document: the driver would spell out arrays, letter by letter.
+    lambda: text("""
+        INSERT INTO notifications (
+            id, kind, created_at, user_id, circle_id, key, subject_kind, subject_id, data, in_app
+        )
+        SELECT id, :kind, :now, user_id, circle_id, key, subject_kind, subject_id, data, in_app
+        FROM jsonb_to_recordset(CAST(:notices AS jsonb)) AS notice (
+            id uuid, user_id uuid, circle_id uuid, key text, subject_kind text, subject_id uuid, data jsonb, in_app boolean
+        )
+        ON CONFLICT (user_id, key) DO NOTHING
+        RETURNING id
+    """)
+)
+
+
 def notify(
     uow: UnitOfWork,
     to: UUID | Iterable[UUID],
@@ -99,12 +160,11 @@ def notify_each(uow: UnitOfWork, kind: Kind, tellings: Iterable[Telling]) -> int
 def _notify_some(uow: UnitOfWork, kind: Kind, tellings: Sequence[Telling]) -> int:
     circles = _circles(uow, {one.circle_id for one in tellings if one.circle_id})
     people = _people(uow, {one.user_id for one in tellings})
-    wishes = _wishes(uow, kind, tellings)
+    habit, wishes = Wish(in_app=True, email=NOTICES[kind].email), _wishes(uow, kind, tellings)
     mail_leaves = bool(uow.use(Settings).mail_url)
-    rows: list[Json] = []
-    leaving: dict[UUID, list[outbox.Announcement]] = {}
+    rows, leaving = list[Json](), dict[UUID, list[outbox.Announcement]]()
     for one in tellings:
-        person, wish = people.get(one.user_id), wishes[one.user_id, one.circle_id]
+        person, wish = people.get(one.user_id), wishes.get((one.user_id, one.circle_id), habit) if wishes else habit
         if person is None:
             continue
         mailed = mail_leaves and wish.email and person.has_email
@@ -112,14 +172,15 @@ def _notify_some(uow: UnitOfWork, kind: Kind, tellings: Sequence[Telling]) -> in
         if not (wish.in_app or mailed or hook_id):
             continue
         circle = circles[one.circle_id] if one.circle_id else None
-        row = _row(uow, kind, one, circle, in_app=wish.in_app)
+        row = _row(kind, one, circle, in_app=wish.in_app)
         rows.append(row)
-        leaving[row["id"]] = _announcements(row, _rings_at(uow.now, circle, person), mailed=mailed, hook_id=hook_id)
+        if mailed or hook_id:
+            due_at = _rings_at(uow.now, circle, person)
+            leaving[row["id"]] = _announcements(row, due_at, mailed=mailed, hook_id=hook_id)
     if not rows:
         return 0
-    adding = insert(Notification).on_conflict_do_nothing(index_elements=["user_id", "key"]).returning(Notification.id)
-    new = uow.session.scalars(adding, rows).all()
-    announced = [one for notice_id in new for one in leaving[notice_id]]
+    new = [row["id"] for row in uow.rows(_TELL, kind=kind.value, now=uow.now, notices=orjson.dumps(rows).decode())]
+    announced = [one for notice_id in new if notice_id in leaving for one in leaving[notice_id]] if leaving else []
     outbox.put_many(uow, announced)
     if any(one.topic == HOOK_TOPIC for one in announced):
         uow.ring(RELAY_HOOKS)
@@ -141,59 +202,30 @@ def _announcements(
     return leaving
 
 
-def _row(uow: UnitOfWork, kind: Kind, one: Telling, circle: _Circle | None, *, in_app: bool) -> Json:
+def _row(kind: Kind, one: Telling, circle: _Circle | None, *, in_app: bool) -> Json:
     values = {**({"circle": circle.name} if circle else {}), **one.data}
     missing = NOTICES[kind].names - values.keys()
     if missing:
         raise TypeError(f"{kind} needs {', '.join(sorted(missing))}")
+    subject_kind, subject_id = one.subject or (None, None)
     return {
         "id": new_id(),
         "user_id": one.user_id,
         "circle_id": one.circle_id,
-        "kind": kind.value,
         "key": one.key,
-        "subject_kind": one.subject[0] if one.subject else None,
-        "subject_id": one.subject[1] if one.subject else None,
+        "subject_kind": subject_kind,
+        "subject_id": subject_id,
         "data": values,
         "in_app": in_app,
-        "created_at": uow.now,
     }
 
 
 def _circles(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, _Circle]:
-    if not ids:
-        return {}
-    found = select(Circle.id, Circle.name, Circle.timezone, Circle.quiet_from, Circle.quiet_to).where(
-        Circle.id.in_(ids)
-    )
-    return {row.id: _Circle(*row) for row in uow.session.execute(found)}
+    return {row["id"]: _Circle(**row) for row in uow.rows(_CIRCLES, ids=list(ids))} if ids else {}
 
 
 def _people(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, _Person]:
-    proven = and_(
-        # What is told to somebody suspended waits in their inbox.
-        User.suspended_at.is_(None),
-        exists().where(
-            Identity.user_id == User.id, Identity.kind == IdentityKind.EMAIL, Identity.verified_at.is_not(None)
-        ),
-    )
-    found = (
-        select(
-            User.id,
-            User.timezone,
-            QuietHours.quiet_from,
-            QuietHours.quiet_to,
-            proven.label("has_email"),
-            NoticeHook.id.label("hook_id"),
-        )
-        .outerjoin(QuietHours, QuietHours.user_id == User.id)
-        .outerjoin(
-            NoticeHook,
-            and_(NoticeHook.user_id == User.id, NoticeHook.disabled_at.is_(None), User.suspended_at.is_(None)),
-        )
-        .where(User.id.in_(ids), User.deleted_at.is_(None))
-    )
-    return {row.id: _Person(*row) for row in uow.session.execute(found)}
+    return {row["id"]: _Person(**row) for row in uow.rows(_PEOPLE, ids=list(ids))}
 
 
 def _rings_at(now: datetime, circle: _Circle | None, person: _Person) -> datetime:
@@ -203,19 +235,17 @@ def _rings_at(now: datetime, circle: _Circle | None, person: _Person) -> datetim
 
 
 def _wishes(uow: UnitOfWork, kind: Kind, tellings: Sequence[Telling]) -> dict[tuple[UUID, UUID | None], Wish]:
-    """Return what each wants in each circle: the switch that names most, else the kind's own habit."""
-    notice = NOTICES[kind]
-    wishes = {(one.user_id, one.circle_id): Wish(in_app=True, email=notice.email) for one in tellings}
-    switch = NotificationSwitch
-    switches = uow.session.execute(
-        select(switch.user_id, switch.circle_id, switch.in_app, switch.email, switch.webhook)
-        .where(
-            switch.user_id.in_({one.user_id for one in tellings}),
-            or_(switch.kind.is_(None), switch.kind == kind),
-        )
-        .order_by(switch.circle_id.is_not(None), switch.kind.is_not(None))
-    ).all()
-    for user_id, circle_id, in_app, email, webhook in switches:
-        for pair in [one for one in wishes if one[0] == user_id and circle_id in {None, one[1]}]:
-            wishes[pair] = Wish(in_app=in_app or notice.required, email=email, webhook=webhook)
+    """Return what those who said so want in each circle: the switch that names most counts."""
+    switches = uow.rows(_SWITCHES, ids=list({one.user_id for one in tellings}), kind=kind.value)
+    if not switches:
+        return {}
+    rooms = defaultdict[UUID, set[UUID | None]](set)
+    for one in tellings:
+        rooms[one.user_id].add(one.circle_id)
+    wishes = dict[tuple[UUID, UUID | None], Wish]()
+    for row in switches:
+        wish = Wish(row["in_app"] or NOTICES[kind].required, row["email"], row["webhook"])
+        for circle_id in rooms[row["user_id"]]:
+            if row["circle_id"] in {None, circle_id}:
+                wishes[row["user_id"], circle_id] = wish
     return wishes
