@@ -40,6 +40,7 @@ from circle.billing.providers.sandbox_tables import (
     columns_of,
 )
 from circle.kernel.clock import Clock
+from circle.kernel.desk import Desk
 from circle.kernel.ids import new_id
 from circle.kernel.uow import Connections, forbid_inside_unit_of_work
 
@@ -72,8 +73,10 @@ class Sandbox:
         self.manners = manners or Manners()
         self._connections = connections
         self._clock = clock
-        # One transaction at a time in a process: calls of many threads need one connection among them.
-        self._desk = Lock()
+        # One transaction at a time in a process: calls of many threads need one connection among them, and what many
+        # of them bring at once is written down in one.
+        self._room = Lock()
+        self._desk = Desk(self._write_down)
         self._webhook_key = hmac.new(secret_key.encode(), b"sandbox webhooks", hashlib.sha256).digest()
 
     def accepts(self, method: str) -> bool:
@@ -87,7 +90,8 @@ class Sandbox:
 
     def _charge(self, order: Order) -> Outcome:
         charge, answered = self._as_asked(order)
-        if self._write_down(charge):
+        forbid_inside_unit_of_work()
+        if self._desk.hand_in(charge):
             return _outcome(charge) if answered else UNKNOWN
         with self._books() as books:
             row = books.get_one(SandboxCharge, order.number, with_for_update=True)
@@ -117,12 +121,18 @@ class Sandbox:
         )
         return charge, answered
 
-    def _write_down(self, charge: SandboxCharge) -> bool:
-        """Enter a charge that arrives for the first time, with its webhook; False where its number is known."""
-        forbid_inside_unit_of_work()
-        letter = {"event_id": new_id(), "due_at": self._due_at(charge.created_at)}
-        with self._desk:
-            return bool(self._connections.commit([(ARRIVE, {**columns_of(charge), **letter})]))
+    def _write_down(self, charges: Sequence[SandboxCharge]) -> list[bool]:
+        """Enter charges that arrive for the first time, with their webhooks; tell which those were."""
+        slips = {
+            one.number: {**columns_of(one), "event_id": new_id(), "due_at": self._due_at(one.created_at)}
+            for one in charges
+        }
+        with self._room:
+            rows = self._connections.commit([(ARRIVE, {"slips": orjson.dumps(list(slips.values())).decode()})])
+        # Of two slips with one number the later one is written.
+        written = {one.number: one for one in charges}
+        arrived = {row["number"] for row in rows}
+        return [one.number in arrived and written[one.number] is one for one in charges]
 
     def query(self, number: str, _reference: str | None = None) -> Outcome:
         return self._carry(lambda: self._query(number))
@@ -306,7 +316,7 @@ class Sandbox:
     def _books(self) -> Iterator[Session]:
         """Open the sandbox's own transaction."""
         forbid_inside_unit_of_work()
-        with self._desk, self._connections.session() as books:
+        with self._room, self._connections.session() as books:
             yield books
             books.commit()
 

@@ -90,18 +90,25 @@ class SandboxEvent(Base):
 
 _COLUMNS = tuple(SandboxCharge.__table__.columns.keys())
 
-# A charge under a number that is new, and the webhook of its end, in one statement. No rows where the number is known:
-# whoever came first is waited for.
+# Charges under numbers that are new, and the webhooks of their ends, in one statement. No row where the number is
+# known: whoever came first is waited for.
 ARRIVE = Query(
     lambda: text(f"""
-        WITH arrived AS (
-            INSERT INTO sandbox_charges ({", ".join(_COLUMNS)}) VALUES ({", ".join(f":{name}" for name in _COLUMNS)})
+        WITH slips AS (
+            SELECT * FROM jsonb_to_recordset(CAST(:slips AS jsonb)) AS slip (
+                number text, token text, amount bigint, currency text, state text, code text, action_url text,
+                settles_at timestamptz, settled_at timestamptz, created_at timestamptz,
+                event_id uuid, due_at timestamptz
+            )
+        ), arrived AS (
+            INSERT INTO sandbox_charges ({", ".join(_COLUMNS)})
+            SELECT {", ".join(_COLUMNS)} FROM slips ORDER BY number
             ON CONFLICT DO NOTHING
-            RETURNING number, settled_at
+            RETURNING number
         ), told AS (
             INSERT INTO sandbox_events (id, kind, number, created_at, due_at)
-            SELECT CAST(:event_id AS uuid), 'charge', number, settled_at, CAST(:due_at AS timestamptz)
-            FROM arrived WHERE settled_at IS NOT NULL
+            SELECT event_id, 'charge', number, settled_at, due_at
+            FROM arrived JOIN slips USING (number) WHERE settled_at IS NOT NULL
         )
         SELECT number FROM arrived
     """)  # noqa: S608 - our own words
@@ -109,5 +116,5 @@ ARRIVE = Query(
 
 
 def columns_of(charge: SandboxCharge) -> Json:
-    """Return a charge as parameters of `ARRIVE`."""
+    """Return a charge as part of a slip for `ARRIVE`."""
     return {name: getattr(charge, name) for name in _COLUMNS}
