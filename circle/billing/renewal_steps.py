@@ -1,7 +1,7 @@
 """What the clock does to subscriptions: bill, charge, try again, remind, end. Batches, safe twice and side by side."""
 
-from collections.abc import Callable, Mapping
-from uuid import UUID
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from circle.billing.providers.base import Order, Outcome, Providers
 from circle.billing.services import charging, collecting, ending, outcomes, reminding, renewing
@@ -11,6 +11,8 @@ from circle.config import Settings
 from circle.kernel.crowd import side_by_side
 from circle.kernel.isolation import isolated
 from circle.kernel.uow import UnitOfWork, Units
+
+A = TypeVar("A")
 
 # Rows of a batch that talks to nobody.
 SET_BATCH = 500
@@ -37,8 +39,8 @@ def _collect(units: Units, statuses: tuple[SubscriptionStatus, ...]) -> int:
         # The odd ones are looked for among all that are due: once, after the others.
         return opened
     with units.read() as uow:
-        odd = collecting.odd_ones(uow, limit=BATCH)
-    return opened + _one_by_one(units, "renewal_poison", odd, collecting.collect_odd)
+        odd = collecting.odd_ones(uow, limit=SET_BATCH)
+    return opened + _together(units, "renewal_poison", odd, collecting.collect_odd)
 
 
 def charge(units: Units) -> int:
@@ -58,13 +60,10 @@ def charge(units: Units) -> int:
 
 
 def _apply(units: Units, answers: Mapping[str, Outcome]) -> None:
-    """Apply answers together; those that a batch leaves, or all where one of them is poison, one by one."""
-    left = list(answers)
-    with isolated("charges_poison", numbers=left), units.write() as uow:
-        left = outcomes.apply_each(uow, answers)
-    for number in left:
-        with isolated("charge_poison", number=number), units.write() as uow:
-            outcomes.apply(uow, number, answers[number])
+    def apply(uow: UnitOfWork, numbers: Sequence[str]) -> list[str]:
+        return outcomes.apply_each(uow, {number: answers[number] for number in numbers})
+
+    _together(units, "charge_poison", list(answers), apply)
 
 
 def _send(units: Units, errand: Errand[Order]) -> Outcome | None:
@@ -79,13 +78,10 @@ def end(units: Units) -> int:
     """Call past due, write off or end the subscriptions whose term is over."""
     with units.read() as uow:
         closed = ending.in_closed_circles(uow, limit=SET_BATCH)
-    done = _one_by_one(units, "renewal_poison", closed, ending.give_up_renewal)
+    done = _together(units, "renewal_poison", closed, ending.give_up_renewals)
     with units.read() as uow:
         over = ending.over(uow, limit=SET_BATCH)
-    for due in over:
-        with isolated("ending_poison", subscription_id=str(due.subscription_id)), units.write() as uow:
-            done += ending.settle_over(uow, due)
-    return done
+    return done + _together(units, "ending_poison", over, ending.settle_over)
 
 
 def remind(units: Units) -> int:
@@ -94,10 +90,21 @@ def remind(units: Units) -> int:
         return reminding.remind_due(uow, limit=SET_BATCH)
 
 
-def _one_by_one(units: Units, what: str, ids: list[UUID], act: Callable[[UnitOfWork, UUID], bool]) -> int:
-    """Do each in a unit of its own: a row that fails does not stop the others."""
-    done = 0
-    for one in ids:
-        with isolated(what, id=str(one)), units.write() as uow:
-            done += act(uow, one)
+def _together(
+    units: Units, what: str, rows: Sequence[A], act: Callable[[UnitOfWork, Sequence[A]], Sequence[A] | None]
+) -> int:
+    """Act on a batch in one unit of work; return how many rows are done.
+
+    What `act` returns is left, to be done each in a unit of its own, as are all of a batch with a poison row.
+    """
+    if not rows:
+        return 0
+    left: Sequence[A] = rows
+    with isolated(what, batch=len(rows)), units.write() as uow:
+        left = act(uow, rows) or ()
+    done = len(rows) - len(left)
+    for row in left:
+        with isolated(what, row=str(row)) as alone, units.write() as uow:
+            act(uow, [row])
+        done += alone.error is None
     return done

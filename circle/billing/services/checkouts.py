@@ -1,15 +1,18 @@
 """Checkouts: an invoice put before a person, the address of its page, and what happens when nobody pays."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import exists, select, update
+from sqlalchemy import Uuid, any_, exists, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from circle.billing import events
 from circle.billing.models import Checkout, Invoice, InvoiceKind, PaymentAttempt, Subscription
 from circle.billing.providers.base import Retry
-from circle.billing.services.locks import lock, lock_invoice
+from circle.billing.services.locks import lock, lock_each, lock_invoice
 from circle.billing.states import (
     ATTEMPT,
     CHECKOUT,
@@ -25,7 +28,7 @@ from circle.config import Settings
 from circle.kernel.ids import new_code, new_id
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.models import GrantSource, Membership, Seat
-from circle.memberships.services.access import SEAT_HOLD, release_seats, revoke_access
+from circle.memberships.services.access import SEAT_HOLD, release_seats, revoke_each
 
 # As long as a seat is held for it.
 CHECKOUT_LIFE = SEAT_HOLD
@@ -93,32 +96,36 @@ def void_unpaid(uow: UnitOfWork, invoice: Invoice, *, canceled: bool = False) ->
 
     Money that comes for it later goes back by itself.
     """
-    if invoice.status == InvoiceStatus.OPEN:
-        _close_unpaid(uow, invoice, InvoiceStatus.VOID, canceled=canceled)
+    close_unpaid(uow, [invoice], InvoiceStatus.VOID, canceled=canceled)
 
 
-def write_off(uow: UnitOfWork, invoice: Invoice) -> None:
-    """Give up a renewal that could not be collected: it stands for no period any more, another may take its place."""
-    _close_unpaid(uow, invoice, InvoiceStatus.UNCOLLECTIBLE, canceled=True)
-    invoice.period_no = None
+def write_off(uow: UnitOfWork, invoices: Sequence[Invoice]) -> None:
+    """Give up renewals that could not be collected: they stand for no period any more, others may take their place."""
+    close_unpaid(uow, invoices, InvoiceStatus.UNCOLLECTIBLE, canceled=True)
+    for invoice in invoices:
+        invoice.period_no = None
 
 
-def _close_unpaid(uow: UnitOfWork, invoice: Invoice, status: InvoiceStatus, *, canceled: bool) -> None:
-    invoice.status = INVOICE.require(InvoiceStatus(invoice.status), status)
-    invoice.closed_at = uow.now
-    _drop_unsent(uow, invoice)
-    checkout = uow.session.scalar(select(Checkout).where(Checkout.invoice_id == invoice.id))
-    if checkout is not None and checkout.status == CheckoutStatus.OPEN:
+def close_unpaid(
+    uow: UnitOfWork, invoices: Sequence[Invoice], status: InvoiceStatus, *, canceled: bool = False
+) -> None:
+    """Give up unpaid invoices as `void_unpaid` does, in some statements for all; their locks are held."""
+    still_open = [one for one in invoices if one.status == InvoiceStatus.OPEN]
+    if not still_open:
+        return
+    for invoice in still_open:
+        invoice.status = INVOICE.require(InvoiceStatus(invoice.status), status)
+        invoice.closed_at = uow.now
+    ids = literal([one.id for one in still_open], ARRAY(Uuid()))
+    _drop_unsent(uow, ids)
+    by_id = {one.id: one for one in still_open}
+    waiting = select(Checkout).where(Checkout.invoice_id == any_(ids), Checkout.status == CheckoutStatus.OPEN)
+    for checkout in uow.session.scalars(waiting.order_by(Checkout.id)).all():
         _close(uow, checkout, CheckoutStatus.EXPIRED)
-        uow.emit(
-            events.CheckoutExpired(
-                checkout.id, invoice.id, invoice.circle_id, invoice.payer_id, invoice.kind, subject_of(invoice)
-            )
-        )
-    if invoice.subscription_id is not None:
-        _let_go(uow, invoice, invoice.subscription_id, canceled=canceled)
-    if invoice.membership_id is not None and invoice.tier_id is not None:
-        free_held_seat(uow, invoice.membership_id, invoice.tier_id)
+        of = by_id[checkout.invoice_id]
+        uow.emit(events.CheckoutExpired(checkout.id, of.id, of.circle_id, of.payer_id, of.kind, subject_of(of)))
+    _let_go(uow, still_open, canceled=canceled)
+    free_held_seats(uow, [(one.membership_id, one.tier_id) for one in still_open if one.membership_id and one.tier_id])
     uow.session.flush()
 
 
@@ -136,11 +143,11 @@ def _close(uow: UnitOfWork, checkout: Checkout, status: CheckoutStatus) -> None:
     checkout.closed_at = uow.now
 
 
-def _drop_unsent(uow: UnitOfWork, invoice: Invoice) -> None:
-    """Close a charge that is planned and that nobody has taken up: it is never sent."""
+def _drop_unsent(uow: UnitOfWork, invoice_ids: Any) -> None:
+    """Close charges that are planned and that nobody has taken up: they are never sent."""
     uow.session.execute(
         update(PaymentAttempt)
-        .where(PaymentAttempt.invoice_id == invoice.id, PaymentAttempt.status == AttemptStatus.CREATED)
+        .where(PaymentAttempt.invoice_id == any_(invoice_ids), PaymentAttempt.status == AttemptStatus.CREATED)
         .values(
             status=ATTEMPT.require(AttemptStatus.CREATED, AttemptStatus.FAILED),
             failure_code="closed",
@@ -151,28 +158,34 @@ def _drop_unsent(uow: UnitOfWork, invoice: Invoice) -> None:
     )
 
 
-def _let_go(uow: UnitOfWork, invoice: Invoice, subscription_id: UUID, *, canceled: bool) -> None:
-    """Free the subscription of its unpaid invoice, and end it where it had not begun."""
-    subscription = lock(uow, Subscription, subscription_id)
-    if invoice.kind == InvoiceKind.RENEWAL:
-        subscription.renewal_open = False
-        revoke_access(uow, source=GrantSource.GRACE, source_id=invoice.id, reason="not_paid")
-    if subscription.status != SubscriptionStatus.INCOMPLETE:
+def _let_go(uow: UnitOfWork, invoices: Sequence[Invoice], *, canceled: bool) -> None:
+    """Free subscriptions of their unpaid invoices, and end those that had not begun."""
+    subscriptions = lock_each(uow, Subscription, {one.subscription_id for one in invoices if one.subscription_id})
+    renewals = [one for one in invoices if one.kind == InvoiceKind.RENEWAL and one.subscription_id]
+    for invoice in renewals:
+        if invoice.subscription_id is not None:
+            subscriptions[invoice.subscription_id].renewal_open = False
+    revoke_each(uow, source=GrantSource.GRACE, source_ids=[one.id for one in renewals], reason="not_paid")
+    for subscription in subscriptions.values():
+        if subscription.status == SubscriptionStatus.INCOMPLETE:
+            ended = SubscriptionStatus.CANCELED if canceled else SubscriptionStatus.EXPIRED
+            subscription.status = SUBSCRIPTION.require(SubscriptionStatus.INCOMPLETE, ended)
+            subscription.ended_at = uow.now
+            subscription.canceled_at = uow.now if canceled else subscription.canceled_at
+
+
+def free_held_seats(uow: UnitOfWork, places: Collection[tuple[UUID, UUID]]) -> None:
+    """Free seats of `(membership, tier)` that waited for a payment; one that is taken, through a trial say, stays."""
+    if not places:
         return
-    ended = SubscriptionStatus.CANCELED if canceled else SubscriptionStatus.EXPIRED
-    subscription.status = SUBSCRIPTION.require(SubscriptionStatus.INCOMPLETE, ended)
-    subscription.ended_at = uow.now
-    if canceled:
-        subscription.canceled_at = uow.now
-
-
-def free_held_seat(uow: UnitOfWork, membership_id: UUID, tier_id: UUID) -> None:
-    """Free the seat that waited for a payment; one that is taken, through a trial say, stays."""
-    held = exists().where(
-        Seat.membership_id == membership_id,
-        Seat.tier_id == tier_id,
-        Seat.released_at.is_(None),
-        Seat.held_until.is_not(None),
+    memberships, tiers = zip(*sorted(set(places)), strict=True)
+    pairs = func.unnest(literal(list(memberships), ARRAY(Uuid())), literal(list(tiers), ARRAY(Uuid())))
+    wanted = pairs.table_valued("membership_id", "tier_id").render_derived()
+    held = (
+        select(Seat.membership_id, Seat.tier_id)
+        .join(wanted, (Seat.membership_id == wanted.c.membership_id) & (Seat.tier_id == wanted.c.tier_id))
+        .where(Seat.released_at.is_(None), Seat.held_until.is_not(None))
+        .order_by(Seat.tier_id)
     )
-    if uow.session.scalar(select(held)):
+    for membership_id, tier_id in uow.session.execute(held).all():
         release_seats(uow, uow.session.get_one(Membership, membership_id), tier_id=tier_id)

@@ -1,20 +1,24 @@
 """Collecting renewals: attempts for what is due, and what is due and can't simply be charged."""
 
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import Uuid, any_, exists, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from circle.billing import events
 from circle.billing.models import Invoice, InvoiceKind, PaymentAttempt, PaymentMethod, Subscription
 from circle.billing.renewal_sql import OPEN_ATTEMPTS
 from circle.billing.rules import GRACE
-from circle.billing.services.locks import lock, lock_invoice
+from circle.billing.services.checkouts import void_unpaid
+from circle.billing.services.locks import lock_each
 from circle.billing.services.outcomes import settle_free
-from circle.billing.services.renewing import extend_grace, notice_of
+from circle.billing.services.renewing import extend_grace, grace, notice_of
 from circle.billing.states import InvoiceStatus, SubscriptionStatus
 from circle.circles.models import Price
 from circle.circles.terms import months_after, months_of
 from circle.kernel.uow import UnitOfWork
+from circle.memberships.models import Membership
 
 JOB = "billing.charge"
 # First charges, and tries after a failed one.
@@ -50,21 +54,49 @@ def odd_ones(uow: UnitOfWork, *, limit: int) -> list[UUID]:
     return list(uow.session.scalars(due))
 
 
-def collect_odd(uow: UnitOfWork, invoice_id: UUID) -> bool:
-    """Do what one such renewal needs; return whether that was anything."""
-    invoice = lock_invoice(uow, invoice_id)
-    if invoice.status != InvoiceStatus.OPEN or invoice.charge_at is None or invoice.charge_at > uow.now:
-        return False
-    subscription = lock(uow, Subscription, invoice.subscription_id)
-    if invoice.covered_until is not None and invoice.covered_until <= uow.now and not _was_tried(uow, invoice):
+def collect_odd(uow: UnitOfWork, invoice_ids: Sequence[UUID]) -> list[UUID]:
+    """Do what such renewals need, in some statements for all; return those that are left, to be done one by one."""
+    found = uow.session.execute(
+        select(Invoice.id, Invoice.membership_id).where(Invoice.id == any_(literal(list(invoice_ids), ARRAY(Uuid()))))
+    ).all()
+    memberships = lock_each(uow, Membership, {row.membership_id for row in found if row.membership_id})
+    invoices = [
+        one
+        for one in lock_each(uow, Invoice, {row.id for row in found}).values()
+        if one.status == InvoiceStatus.OPEN and one.charge_at is not None and one.charge_at <= uow.now
+    ]
+    left = [one for one in invoices if not one.amount] if len(found) > 1 else []
+    due = [one for one in invoices if one not in left]
+    subscriptions = lock_each(uow, Subscription, {one.subscription_id for one in due if one.subscription_id})
+    owed = [(one, subscriptions[one.subscription_id]) for one in due if one.subscription_id]
+    tried = _tried(uow, due)
+    late = [
+        (invoice, subscription)
+        for invoice, subscription in owed
+        if invoice.covered_until is not None and invoice.covered_until <= uow.now and invoice.id not in tried
+    ]
+    for invoice, subscription in late:
         _catch_up(uow, invoice, subscription)
-    if not invoice.amount:
-        settle_free(uow, invoice)
-    elif not _has_method(uow, subscription):
-        invoice.charge_at = None
-        about = (invoice.id, invoice.circle_id, invoice.payer_id, invoice.amount, invoice.currency)
-        uow.emit(events.RenewalsFailed((events.FailedRenewal(*about, "no_payment_method", again=False),)))
-    return True
+    uow.session.flush()
+    extend_grace(uow, [grace(uow, memberships[s.membership_id], invoice, s.tier_id) for invoice, s in late])
+    for invoice in due:
+        if not (invoice.amount or settle_free(uow, invoice)):
+            void_unpaid(uow, invoice)
+    _ask_for_methods(uow, [(invoice, subscription) for invoice, subscription in owed if invoice.amount])
+    return [one.id for one in left]
+
+
+def _ask_for_methods(uow: UnitOfWork, owed: Sequence[tuple[Invoice, Subscription]]) -> None:
+    """Stop trying where there is nothing to charge, and say so."""
+    usable = _usable(uow, {subscription.payment_method_id for _, subscription in owed} - {None})
+    failed = list[events.FailedRenewal]()
+    for invoice, subscription in owed:
+        if subscription.payment_method_id not in usable:
+            invoice.charge_at = None
+            about = (invoice.id, invoice.circle_id, invoice.payer_id, invoice.amount, invoice.currency)
+            failed.append(events.FailedRenewal(*about, "no_payment_method", again=False))
+    if failed:
+        uow.emit(events.RenewalsFailed(tuple(failed)))
 
 
 def _catch_up(uow: UnitOfWork, invoice: Invoice, subscription: Subscription) -> None:
@@ -84,14 +116,14 @@ def _catch_up(uow: UnitOfWork, invoice: Invoice, subscription: Subscription) -> 
     invoice.period_end = ends_at
     invoice.due_at = uow.now
     invoice.covered_until = uow.now + GRACE
-    extend_grace(uow, invoice.id, subscription.membership_id, subscription.tier_id, ends_at=invoice.covered_until)
 
 
-def _was_tried(uow: UnitOfWork, invoice: Invoice) -> bool:
-    return bool(uow.session.scalar(select(exists().where(PaymentAttempt.invoice_id == invoice.id))))
+def _tried(uow: UnitOfWork, invoices: Sequence[Invoice]) -> set[UUID]:
+    ids = literal([one.id for one in invoices], ARRAY(Uuid()))
+    return set(uow.session.scalars(select(PaymentAttempt.invoice_id).where(PaymentAttempt.invoice_id == any_(ids))))
 
 
-def _has_method(uow: UnitOfWork, subscription: Subscription) -> bool:
-    method_id = subscription.payment_method_id
-    method = uow.session.get(PaymentMethod, method_id) if method_id else None
-    return method is not None and method.removed_at is None
+def _usable(uow: UnitOfWork, method_ids: Collection[UUID | None]) -> set[UUID]:
+    ids = literal(list(method_ids), ARRAY(Uuid()))
+    usable = select(PaymentMethod.id).where(PaymentMethod.id == any_(ids), PaymentMethod.removed_at.is_(None))
+    return set(uow.session.scalars(usable))

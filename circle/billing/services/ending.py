@@ -1,20 +1,21 @@
 """What the end of a term brings: past due while the next may still be paid, then the end."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, Uuid, any_, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from circle.billing import events
 from circle.billing.models import Collection, Invoice, Subscription
 from circle.billing.renewal_sql import NEXT_PRICE, RENEWABLE
 from circle.billing.rules import CHARGE_TAKES, LAST_RETRY_TAKES, PAST_DUE_FOR
-from circle.billing.services.checkouts import has_payment_under_way, void_unpaid, write_off
-from circle.billing.services.locks import lock, lock_invoice
+from circle.billing.services.checkouts import close_unpaid, write_off
+from circle.billing.services.locks import lock_each
 from circle.billing.services.pricing import renewal_amount
-from circle.billing.services.renewing import open_renewal
 from circle.billing.services.subscriptions import end_as_wished, end_subscription
 from circle.billing.states import SUBSCRIPTION, InvoiceStatus, SubscriptionStatus
 from circle.circles.models import Price
@@ -38,12 +39,15 @@ class Due:
 
     subscription_id: UUID
     membership_id: UUID
+    # The open renewal, if there is one, and whether somebody is paying it.
+    invoice_id: UUID | None
+    is_being_paid: bool
     verdict: Verdict
 
 
 # A renewal that is being paid is waited for; without an open one, whatever can be renewed is left to `billing.bill`.
 _VERDICTS = f"""
-SELECT s.id, s.membership_id, CASE
+SELECT s.id, s.membership_id, i.id AS invoice_id, paying.under_way, CASE
     WHEN s.renewal_open AND s.status <> 'past_due' THEN
         CASE WHEN s.current_period_end <= :now - CASE s.collection WHEN 'auto' THEN :charge_takes ELSE interval '0' END
             THEN 'past_due' END
@@ -72,45 +76,52 @@ _OF_CLOSED_CIRCLES = text(
     " JOIN subscriptions AS s ON s.id = i.subscription_id AND s.renewal_open"
     " WHERE c.closed_at IS NOT NULL AND i.kind = 'renewal' AND i.status = 'open' LIMIT :limit"
 )
-_ONE = text(f"{_VERDICTS} AND s.id = :id")
+_THESE = text(f"{_VERDICTS} AND s.id = ANY (:ids)")
 
 
 def over(uow: UnitOfWork, *, limit: int) -> list[Due]:
     """Return subscriptions whose term is over and to which something is due now."""
-    found = uow.session.execute(_DUE, {**_params(uow), "limit": limit})
-    return [Due(row.id, row.membership_id, Verdict(row.verdict)) for row in found]
+    return [_due(row) for row in uow.session.execute(_DUE, {**_params(uow), "limit": limit})]
 
 
-def settle_over(uow: UnitOfWork, due: Due) -> bool:
-    """Do what is due to one such subscription; False where that has changed meanwhile."""
-    lock(uow, Membership, due.membership_id)
-    renewal = open_renewal(uow, due.subscription_id)
-    subscription = lock(uow, Subscription, due.subscription_id)
-    uow.session.flush()
-    row = uow.session.execute(_ONE, {**_params(uow), "id": due.subscription_id}).first()
-    if row is None or row.verdict != due.verdict:
-        return False
-    if due.verdict == Verdict.PAST_DUE:
-        _call_past_due(uow, subscription, renewal)
-        return True
-    if due.verdict == Verdict.GIVE_UP and renewal is not None:
-        write_off(uow, renewal)
-        end_subscription(uow, subscription, _S.CANCELED)
-    else:
-        if renewal is not None:
-            void_unpaid(uow, renewal)
-        end_as_wished(uow, subscription)
-    if not subscription.cancel_at_period_end:
-        about = (subscription.id, subscription.circle_id, subscription.user_id)
-        uow.emit(events.SubscriptionsEnded((events.EndedSubscription(*about),)))
-    return True
+def _due(row: Row[Any]) -> Due:
+    return Due(row.id, row.membership_id, row.invoice_id, row.under_way, Verdict(row.verdict))
 
 
-def _call_past_due(uow: UnitOfWork, subscription: Subscription, renewal: Invoice | None) -> None:
+def settle_over(uow: UnitOfWork, found: Sequence[Due]) -> None:
+    """Do what is due to such subscriptions, in some statements for all; nothing where that has changed meanwhile."""
+    lock_each(uow, Membership, {one.membership_id for one in found})
+    renewals = lock_each(uow, Invoice, {one.invoice_id for one in found if one.invoice_id})
+    subscriptions = lock_each(uow, Subscription, {one.subscription_id for one in found})
+    ids = {"ids": [one.subscription_id for one in found]}
+    now = {row.id: _due(row) for row in uow.session.execute(_THESE, _params(uow) | ids) if row.verdict is not None}
+    due = [one for one in found if now.get(one.subscription_id) == one]
+    by_verdict = {verdict: [one for one in due if one.verdict == verdict] for verdict in Verdict}
+    for one in by_verdict[Verdict.PAST_DUE]:
+        _call_past_due(uow, subscriptions[one.subscription_id], one, renewals)
+    write_off(uow, [renewals[one.invoice_id] for one in by_verdict[Verdict.GIVE_UP] if one.invoice_id])
+    close_unpaid(
+        uow, [renewals[one.invoice_id] for one in by_verdict[Verdict.END] if one.invoice_id], InvoiceStatus.VOID
+    )
+    ended = list[events.EndedSubscription]()
+    for one in (*by_verdict[Verdict.GIVE_UP], *by_verdict[Verdict.END]):
+        subscription = subscriptions[one.subscription_id]
+        if one.verdict == Verdict.GIVE_UP:
+            end_subscription(uow, subscription, _S.CANCELED)
+        else:
+            end_as_wished(uow, subscription)
+        if not subscription.cancel_at_period_end:
+            ended.append(events.EndedSubscription(subscription.id, subscription.circle_id, subscription.user_id))
+    if ended:
+        uow.emit(events.SubscriptionsEnded(tuple(ended)))
+
+
+def _call_past_due(uow: UnitOfWork, subscription: Subscription, due: Due, renewals: Mapping[UUID, Invoice]) -> None:
     """The next term was not paid in time; who pays by themselves pays the price of that phase from now on."""
     subscription.status = SUBSCRIPTION.require(_S(subscription.status), _S.PAST_DUE)
-    if renewal is None or subscription.collection == Collection.AUTO or has_payment_under_way(uow, renewal.id):
+    if due.invoice_id is None or subscription.collection == Collection.AUTO or due.is_being_paid:
         return
+    renewal = renewals[due.invoice_id]
     price = uow.session.get_one(Price, renewal.price_id)
     number = renewal.period_no or subscription.period_no + 1
     renewal.amount = renewal_amount(uow, subscription, price, number, percent=price.grace_percent)
@@ -121,13 +132,11 @@ def in_closed_circles(uow: UnitOfWork, *, limit: int) -> list[UUID]:
     return list(uow.session.scalars(_OF_CLOSED_CIRCLES, {"limit": limit}))
 
 
-def give_up_renewal(uow: UnitOfWork, invoice_id: UUID) -> bool:
-    """Void a renewal that nobody has to pay any more; False where it is closed already."""
-    invoice = lock_invoice(uow, invoice_id)
-    if invoice.status != InvoiceStatus.OPEN:
-        return False
-    void_unpaid(uow, invoice)
-    return True
+def give_up_renewals(uow: UnitOfWork, invoice_ids: Sequence[UUID]) -> None:
+    """Void renewals that nobody has to pay any more."""
+    found = select(Invoice.membership_id).where(Invoice.id == any_(literal(list(invoice_ids), ARRAY(Uuid()))))
+    lock_each(uow, Membership, {one for one in uow.session.scalars(found) if one is not None})
+    close_unpaid(uow, list(lock_each(uow, Invoice, invoice_ids).values()), InvoiceStatus.VOID)
 
 
 def _params(uow: UnitOfWork) -> dict[str, Any]:

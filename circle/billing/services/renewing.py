@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from circle.billing.errors import NotRenewable, PaymentUnderWay
 from circle.billing.models import Collection, Invoice, InvoiceKind, Subscription
 from circle.billing.renewal_sql import OPEN_DUE_RENEWALS, OPEN_ONE_RENEWAL
 from circle.billing.rules import GRACE, MANUAL_AHEAD, NOTICE_MARGIN, PAST_DUE_FOR, REMINDER_DAYS
-from circle.billing.services.locks import lock, lock_invoice
+from circle.billing.services.locks import lock_each, lock_invoice
 from circle.billing.states import InvoiceStatus
 from circle.circles.models import Price
 from circle.circles.terms import months_of
@@ -23,7 +23,7 @@ from circle.kernel.clock import local_day
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import SeatsTaken
 from circle.memberships.models import GrantSource, Membership
-from circle.memberships.services.access import extend_access, give_access
+from circle.memberships.services.access import Term, keep_access, seated
 
 JOB = "billing.bill"
 
@@ -108,23 +108,28 @@ def _announce(uow: UnitOfWork, rows: Sequence[Row[Any]]) -> None:
 
 def _bridge(uow: UnitOfWork, rows: Sequence[Row[Any]]) -> None:
     """Give access again to those whose term ran out before their renewal was opened: that was not their fault."""
-    for row in rows:
-        if row.collection == Collection.AUTO and row.ends_at <= uow.now:
-            extend_grace(uow, row.id, row.membership_id, row.present_tier_id, ends_at=row.covered_until)
+    late = [row for row in rows if row.collection == Collection.AUTO and row.ends_at <= uow.now]
+    memberships = lock_each(uow, Membership, {row.membership_id for row in late})
+    extend_grace(uow, [grace(uow, memberships[row.membership_id], row, row.present_tier_id) for row in late])
 
 
-def extend_grace(uow: UnitOfWork, invoice_id: UUID, membership_id: UUID, tier_id: UUID, *, ends_at: datetime) -> None:
-    """Give access while an invoice is being collected, from now on; none where the seat is gone."""
-    membership = lock(uow, Membership, membership_id)
-    source = GrantSource.GRACE
-    with suppress(SeatsTaken), uow.session.begin_nested():
-        if not give_access(
-            uow,
-            membership,
-            tier_id=tier_id,
-            source=source,
-            source_id=invoice_id,
-            starts_at=uow.now,
-            ends_at=ends_at,
-        ):
-            extend_access(uow, membership, source=source, source_id=invoice_id, ends_at=ends_at)
+class Collected(Protocol):
+    """An invoice that is being collected."""
+
+    id: Any
+    covered_until: Any
+
+
+def grace(uow: UnitOfWork, membership: Membership, invoice: Collected, tier_id: UUID) -> Term:
+    """Return the access that lasts while an invoice is collected, from now on."""
+    return Term(membership, tier_id, GrantSource.GRACE, invoice.id, uow.now, invoice.covered_until)
+
+
+def extend_grace(uow: UnitOfWork, terms: Sequence[Term]) -> None:
+    """Give access while invoices are collected to members whose rows are locked; none where the seat is gone."""
+    sitting = seated(uow, {(one.membership.id, one.tier_id) for one in terms})
+    keep_access(uow, [one for one in terms if (one.membership.id, one.tier_id) in sitting])
+    for one in terms:
+        if (one.membership.id, one.tier_id) not in sitting:
+            with suppress(SeatsTaken), uow.session.begin_nested():
+                keep_access(uow, [one])

@@ -8,7 +8,7 @@ from circle.billing.errors import PaymentUnderWay
 from circle.billing.events import InvoiceRefunded
 from circle.billing.models import Invoice, InvoiceKind, Subscription
 from circle.billing.offer_models import Quote
-from circle.billing.services.checkouts import free_held_seat
+from circle.billing.services.checkouts import free_held_seats
 from circle.billing.services.locks import lock
 from circle.billing.services.refunds import request_refund
 from circle.billing.services.unpaid import give_up_unpaid
@@ -59,7 +59,7 @@ def drop_plan(uow: UnitOfWork, subscription: Subscription) -> None:
     planned = uow.session.get_one(Price, subscription.next_price_id)
     subscription.next_price_id = None
     if planned.tier_id != subscription.tier_id:
-        free_held_seat(uow, subscription.membership_id, planned.tier_id)
+        free_held_seats(uow, [(subscription.membership_id, planned.tier_id)])
 
 
 def on_invoice_refunded(uow: UnitOfWork, event: InvoiceRefunded) -> None:

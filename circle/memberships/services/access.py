@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import or_, select, text, update
 
 from circle.circles.models import CircleCounter, Tier
 from circle.kernel import changes
@@ -51,6 +51,24 @@ _GRANT = Query(
             WHERE m.id = first.membership_id AND (m.review_at IS NULL OR m.review_at > first.ends_at)
         )
         SELECT membership_id, source, source_id FROM made
+    """)
+)
+_EXTEND = Query(
+    lambda: text("""
+        WITH extended AS (
+            UPDATE grants AS g SET ends_at = term.ends_at
+            FROM unnest(
+                CAST(:sources AS text[]), CAST(:source_ids AS uuid[]), CAST(:membership_ids AS uuid[]),
+                CAST(:ends AS timestamptz[])
+            ) AS term (source, source_id, membership_id, ends_at)
+            WHERE (g.source, g.source_id, g.membership_id) = (term.source, term.source_id, term.membership_id)
+              AND g.revoked_at IS NULL AND g.ends_at < term.ends_at
+            RETURNING g.source_id, g.membership_id, g.ends_at
+        ), reviewed AS (
+            UPDATE memberships AS m SET review_at = extended.ends_at FROM extended
+            WHERE m.id = extended.membership_id AND (m.review_at IS NULL OR m.review_at > extended.ends_at)
+        )
+        SELECT source_id, membership_id FROM extended
     """)
 )
 _SEATED = Query(
@@ -132,35 +150,26 @@ def seated(uow: UnitOfWork, pairs: Collection[tuple[UUID, UUID]]) -> set[tuple[U
     return {(row["membership_id"], row["tier_id"]) for row in rows}
 
 
-def extend_access(
-    uow: UnitOfWork, membership: Membership, *, source: GrantSource, source_id: UUID, ends_at: datetime
-) -> None:
-    """Let what one source granted last longer, over a gap where it had run out. Errors: SeatsTaken."""
-    tier_id = uow.session.scalar(
-        update(Grant)
-        .where(
-            Grant.membership_id == membership.id,
-            Grant.source == source,
-            Grant.source_id == source_id,
-            Grant.revoked_at.is_(None),
-            Grant.ends_at < ends_at,
-        )
-        .values(ends_at=ends_at)
-        .returning(Grant.tier_id)
+def keep_access(uow: UnitOfWork, terms: Sequence[Term]) -> None:
+    """Grant terms, or let what their sources granted last longer, over a gap as well. Errors: SeatsTaken."""
+    known = {(one.source_id, one.membership.id): one for one in terms}
+    for one in give_each(uow, terms):
+        del known[one.source_id, one.membership.id]
+    if not known:
+        return
+    rows = uow.rows(
+        _EXTEND,
+        sources=[one.source.value for one in known.values()],
+        source_ids=[one.source_id for one in known.values()],
+        membership_ids=[one.membership.id for one in known.values()],
+        ends=[one.ends_at for one in known.values()],
     )
-    if tier_id is not None:
-        _review_by(uow, membership, ends_at)
-        take_seat(uow, membership, tier_id)
-        activate(uow, membership)
-
-
-def _review_by(uow: UnitOfWork, membership: Membership, ends_at: datetime) -> None:
-    uow.session.execute(
-        update(Membership)
-        .where(Membership.id == membership.id)
-        .values(review_at=func.least(Membership.review_at, ends_at))
-        .execution_options(synchronize_session=False)
-    )
+    longer = [known[row["source_id"], row["membership_id"]] for row in rows]
+    sitting = seated(uow, {(one.membership.id, one.tier_id) for one in longer})
+    for one in longer:
+        if (one.membership.id, one.tier_id) not in sitting:
+            take_seat(uow, one.membership, one.tier_id)
+        activate(uow, one.membership)
 
 
 def revoke_access(uow: UnitOfWork, *, source: GrantSource, source_id: UUID, reason: str) -> int:
