@@ -108,7 +108,7 @@ class DistantSandbox(Sandbox):
         if fate is not None:
             self.happened[f"webhooks: {fate}"] += 1
         if fate == "drop":
-            self.mark_delivered(letter.event_id)
+            self.mark_delivered([letter.event_id])
         return {"drop": 0, "delay": 0, "double": 2}.get(fate or "", 1)
 
     def _over(self, number: str, act: Callable[[], Outcome]) -> Outcome:

@@ -119,7 +119,8 @@ _TELL = Query(
         )
         SELECT id, :kind, :now, user_id, circle_id, key, subject_kind, subject_id, data, in_app
         FROM jsonb_to_recordset(CAST(:notices AS jsonb)) AS notice (
-            id uuid, user_id uuid, circle_id uuid, key text, subject_kind text, subject_id uuid, data jsonb, in_app boolean
+            id uuid, user_id uuid, circle_id uuid, key text, subject_kind text, subject_id uuid, data jsonb,
+            in_app boolean
         )
         ON CONFLICT (user_id, key) DO NOTHING
         RETURNING id
