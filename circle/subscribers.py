@@ -116,7 +116,7 @@ HANDLERS: Handlers = {
     homework_events.WorkReviewed: (homework_notices.on_work_reviewed,),
     homework_events.ScoresReleased: (homework_notices.on_scores_released,),
     homework_events.ExtensionGranted: (homework_notices.on_extension_granted,),
-    homework_events.PeerReviewAsked: (homework_notices.on_peer_review_asked,),
+    homework_events.PeerReviewsAsked: (homework_notices.on_peer_reviews_asked,),
     homework_events.PeerReviewDueSoon: (homework_notices.on_peer_review_due_soon,),
     homework_events.PeerReviewsMissed: (homework_notices.on_peer_reviews_missed,),
     homework_events.WorkShowcased: (showcasing.on_work_showcased,),

@@ -70,11 +70,10 @@ class ExtensionGranted(_HomeworkEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class PeerReviewAsked(_HomeworkEvent):
-    """A member is asked to review the work of another."""
+class PeerReviewsAsked(_HomeworkEvent):
+    """Members are asked to review works of others: who, and by which task."""
 
-    reviewer_id: UUID
-    task_id: UUID
+    asked: Sequence[tuple[UUID, UUID]]
     due_at: datetime
 
 

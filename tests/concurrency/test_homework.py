@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from circle.kernel.clock import ManualClock
 from circle.kernel.uow import Units
-from tests.builders.homework import RUBRIC
+from tests.builders.homework import BEST, RUBRIC
 from tests.client import World
 from tests.concurrency.conftest import Race
 
@@ -111,6 +111,42 @@ def test_peers_are_asked_evenly_though_all_arrive_at_once(world: World, units: U
     assert len(rows) == 3 * CROWD
     counts = look(units, "SELECT peer_given, peer_received FROM works WHERE assignment_id = :a", a=assignment.id)
     assert {(row["peer_given"], row["peer_received"]) for row in counts} == {(3, 3)}
+
+
+def test_peers_review_while_others_arrive(world: World, units: Units, race: Race) -> None:
+    """An arrival parts pairs that nobody has begun; of a review and a parting of the same pair one wins."""
+    circle = world.circle()
+    assignment = world.assignment(circle, rubric=RUBRIC, peer_review={"reviewers": 3})
+    early, late = ([world.member(circle) for _ in range(8)] for _ in range(2))
+    works = [world.hand_in(assignment, author, author.email) for author in early]
+    asked = [one.api.get(f"{assignment.path}/peer-tasks").ok()["items"] for one in early]
+
+    def review(n: int, task: int) -> Any:
+        path = f"/submissions/{asked[n][task]['submission_id']}/peer-review"
+        return early[n].api.post(path, {"rubric": BEST})
+
+    replies = race.run(
+        *(lambda n=n: review(n, 0) for n in range(len(works))),  # type: ignore[misc]
+        *(lambda n=n: review(n, 2) for n in range(len(works))),  # type: ignore[misc]
+        *(lambda one=one: one.api.post(f"{assignment.path}/submissions", {"body": one.email}) for one in late),  # type: ignore[misc]
+    )
+
+    reviewed, arrived = replies[: -len(late)], replies[-len(late) :]
+    assert {reply.status for reply in arrived} == {201}
+    assert {reply.status for reply in reviewed} <= {201, 403, 404}, reviewed
+    for column, side in (("peer_given", "reviewer_id"), ("peer_received", "author_id")):
+        counts = look(
+            units,
+            f"SELECT {column} AS kept, (SELECT count(*) FROM peer_tasks AS t WHERE t.assignment_id = w.assignment_id"  # noqa: S608
+            f" AND t.{side} = w.user_id) AS found FROM works AS w WHERE assignment_id = :a",
+            a=assignment.id,
+        )
+        assert {row["found"] - row["kept"] for row in counts} == {0}
+        assert min(row["found"] for row in counts) >= 2
+    [done] = look(
+        units, "SELECT count(*) FROM peer_tasks WHERE assignment_id = :a AND done_at > '2000-01-01'", a=assignment.id
+    )
+    assert done["count"] == sum(reply.status == 201 for reply in reviewed)
 
 
 def test_two_clocks_remind_once(world: World, units: Units, race: Race, clock: ManualClock) -> None:

@@ -10,6 +10,10 @@ from circle.kernel.clock import ManualClock
 from tests.builders.homework import BEST, RUBRIC, WORST, BuiltAssignment
 from tests.builders.people import Person
 from tests.client import World
+from tests.statements import counted
+
+# From the lock to the answer, which is put together in the same transaction; rows of one kind go out at once.
+MOST_STATEMENTS_HELD = 18
 
 
 def peer_assignment(world: World, reviewers: int = 2, **fields: Any) -> BuiltAssignment:
@@ -41,6 +45,20 @@ def test_everybody_gives_and_gets_the_same_number_after_each_arrival(world: Worl
         for asker, asked in given.items():
             assert all(works[task["submission_id"]].id != asker for task in asked)
             assert len({task["submission_id"] for task in asked}) == even
+
+
+def test_the_row_that_arrivals_wait_for_is_held_for_as_many_statements_whatever_the_reviewers(world: World) -> None:
+    costs = []
+    for reviewers in (2, 6):
+        assignment = peer_assignment(world, reviewers)
+        for _ in range(8):
+            member = world.member(assignment.circle)
+            with counted() as statements:
+                world.hand_in(assignment, member, member.email)
+        [lock] = [at for at, one in enumerate(statements) if one.rstrip().endswith("FOR NO KEY UPDATE")]
+        costs.append(len(statements) - lock)
+
+    assert costs[0] == costs[1] <= MOST_STATEMENTS_HELD, costs
 
 
 def test_a_review_that_was_begun_is_not_given_away(world: World) -> None:

@@ -61,6 +61,9 @@ def hand_in(
     _take_up(uow, assignment, work, submission)
     about = (assignment.circle_id, assignment_id, assignment.title)
     uow.emit(events.WorkHandedIn(*about, work_id=work.id, submission_id=submission.id, user_id=caller.user_id))
+    if assignment.peer_reviewers and submission.number == 1:
+        # Last, because arrivals of one assignment wait here for each other.
+        ask_peers(uow, assignment_id, work)
     return submission
 
 
@@ -116,17 +119,18 @@ def _lateness(uow: UnitOfWork, assignment: Assignment, work: Work) -> timedelta:
 
 
 def _take_up(uow: UnitOfWork, assignment: Assignment, work: Work, submission: Submission) -> None:
-    """Let the new version wait for its reviewers: peers of a first one, where they review, else a teacher."""
+    """Let the new version wait for a teacher, unless peers are still to review."""
     work.attempts = submission.number
     work.submission_id, work.submitted_at = submission.id, uow.now
     work.state, work.score = WorkState.SUBMITTED, None
     work.claimed_by = work.claimed_until = None
-    if assignment.peer_reviewers and submission.number == 1:
-        ask_peers(uow, assignment.id, work)
-    elif not (assignment.peer_reviewers and _peers_are_at_it(uow, work)):
+    if not (assignment.peer_reviewers and _peers_review(uow, work, submission)):
         work.waiting_since = uow.now
 
 
-def _peers_are_at_it(uow: UnitOfWork, work: Work) -> bool:
+def _peers_review(uow: UnitOfWork, work: Work, submission: Submission) -> bool:
+    """Peers are asked for a first version; later ones stay with those who have not answered yet."""
+    if submission.number == 1:
+        return True
     still_open = exists().where(PeerTask.work_id == work.id, PeerTask.done_at.is_(None), PeerTask.lapsed_at.is_(None))
     return bool(uow.session.scalar(select(still_open)))

@@ -56,8 +56,9 @@ def review_as_peer(
     require_open_circle(require_member(uow, caller, shown.submission.circle_id))
     if shown.is_own:
         raise OwnWork
+    # The pair before the work, as an arrival does that parts it.
+    task = _lock_task(uow, caller, shown.work)
     work = lock_work(uow, shown.work.id)
-    task = _lock_task(uow, caller, work)
     judged = judge(shown.seen.assignment, verdict=Verdict.SCORED, rubric=rubric)
     require_remarks(shown.submission, remarks)
     review = write_review(uow, caller, shown, judged, body=body, remarks=remarks, peer=True)

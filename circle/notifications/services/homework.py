@@ -13,7 +13,7 @@ from circle.homework import events
 from circle.homework.models import Assignment
 from circle.kernel.uow import UnitOfWork
 from circle.notifications.kinds import Kind
-from circle.notifications.services.sending import notify
+from circle.notifications.services.sending import Telling, notify, notify_each
 
 
 def on_due_soon(uow: UnitOfWork, soon: events.HomeworkDueSoon) -> None:
@@ -50,9 +50,12 @@ def on_extension_granted(uow: UnitOfWork, granted: events.ExtensionGranted) -> N
     _tell(uow, granted, [granted.user_id], Kind.HOMEWORK_EXTENDED, key=key, due=due)
 
 
-def on_peer_review_asked(uow: UnitOfWork, asked: events.PeerReviewAsked) -> None:
-    due = _local(uow, asked.circle_id, asked.due_at)
-    _tell(uow, asked, [asked.reviewer_id], Kind.PEER_REVIEW_ASKED, key=f"peer_task:{asked.task_id}", due=due)
+def on_peer_reviews_asked(uow: UnitOfWork, happened: events.PeerReviewsAsked) -> None:
+    """Many at once: the next arrival waits meanwhile."""
+    subject, circle_id = ("assignment", happened.assignment_id), happened.circle_id
+    data = {"title": happened.title, "due": _local(uow, circle_id, happened.due_at)}
+    tellings = (Telling(who, f"peer_task:{task_id}", circle_id, subject, data) for who, task_id in happened.asked)
+    notify_each(uow, Kind.PEER_REVIEW_ASKED, tellings)
 
 
 def on_peer_review_due_soon(uow: UnitOfWork, soon: events.PeerReviewDueSoon) -> None:
