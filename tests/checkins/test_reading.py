@@ -1,16 +1,11 @@
-"""Hot pages of camps: their shape, their number of statements, and the rows that PostgreSQL reads for them."""
+"""Hot pages of camps: their shape and their number of statements; what PostgreSQL reads for them: test_full_size.py."""
 
-import json
-from collections.abc import Iterator
-from datetime import date, timedelta
-from typing import Any, NamedTuple
-from uuid import UUID
+from datetime import timedelta
+from typing import NamedTuple
 
 import marshmallow as ma
-import psycopg
 import pytest
 
-from circle.checkins import class_queries, entries, queries, rankings
 from circle.checkins.entry_schemas import CheckedInOut, CheckInOut
 from circle.checkins.schemas import (
     CampClassOut,
@@ -22,18 +17,13 @@ from circle.checkins.schemas import (
     MyCampOut,
 )
 from circle.kernel.clock import ManualClock
-from circle.kernel.db import Query
-from circle.kernel.uow import Units
 from circle.web.pagination import page_of
-from tests.builders.camps import FIRST_DAY, BuiltCamp
+from tests.builders.camps import BuiltCamp
 from tests.builders.people import Person
-from tests.checkins.crowd import people, take_part
 from tests.client import World
 from tests.statements import counted
 
-DAYS, CROWD, DILIGENT = 100, 5000, 300
 MOST_STATEMENTS = 3
-MOST_READ = 20  # rows read for each that is returned
 
 
 class Scene(NamedTuple):
@@ -112,147 +102,3 @@ def test_the_first_check_in_of_a_day_costs_two_statements(world: World, scene: S
         world.check_in(other, scene.person)
 
     assert len(statements) == 2, statements
-
-
-@pytest.fixture
-def crowded(world: World, sql: Any) -> BuiltCamp:
-    """A camp of a hundred days that a crowd has done most of, beside another of the same size."""
-    circle = world.circle()
-    camps = [world.camp(circle, days=DAYS), world.camp(circle, days=DAYS)]
-    crowd = people(sql, CROWD)
-    for camp in camps:
-        take_part(sql, camp, crowd)
-        sql(
-            "INSERT INTO camp_standings (camp_id, user_id, streak, run, longest, total, made_up, leave_taken, ranked)"
-            " SELECT :camp, id, n % 100, n % 100, n % 100, n % 90, 0, 0, true"
-            " FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS t(id, n)",
-            camp=camp.id,
-            ids=crowd,
-        )
-        sql(
-            "INSERT INTO check_in_days (camp_id, user_id, day, kind, late, recorded_at)"
-            " SELECT :camp, id, CAST(:first AS date) + n, 'done', false, now()"
-            " FROM unnest(CAST(:ids AS uuid[])) AS id, generate_series(0, 99) AS n",
-            camp=camp.id,
-            ids=crowd[:DILIGENT],
-            first=FIRST_DAY,
-        )
-    for table in ("users", "memberships", "camps", "camp_members", "camp_standings", "check_in_days", "camp_days"):
-        sql(f"ANALYZE {table}")
-    return camps[0]
-
-
-def test_own_days_are_read_by_index(crowded: BuiltCamp, units: Units, sql: Any) -> None:
-    (someone,) = sql("SELECT user_id FROM check_in_days WHERE camp_id = :id LIMIT 1", id=crowded.id)
-    term = {"first": FIRST_DAY, "last": FIRST_DAY + timedelta(days=DAYS - 1)}
-
-    plan = explain(units, queries._DAYS, camp_id=crowded.id, user_id=someone["user_id"], **term)
-
-    assert plan["Actual Rows"] == DAYS
-    assert rows_read(plan) <= DAYS * MOST_READ
-    assert "check_in_days" not in full_scans(plan)
-
-
-def test_the_class_calendar_reads_few_rows_for_each_day_that_it_shows(crowded: BuiltCamp, units: Units) -> None:
-    month, members = {"first": date(2026, 3, 1), "last": date(2026, 3, 31)}, 21
-
-    plan = explain(units, class_queries._CLASS, camp_id=crowded.id, after=UUID(int=0), limit=members, **month)
-
-    assert plan["Actual Rows"] == members
-    assert rows_read(plan) <= members * 31 * 2, "the days, and less again for who they are"
-    assert not full_scans(plan) & {"check_in_days", "camp_members", "camp_standings", "users"}
-
-
-def test_the_heat_map_is_read_by_index(crowded: BuiltCamp, units: Units, sql: Any) -> None:
-    (someone,) = sql("SELECT user_id FROM check_in_days WHERE camp_id = :id LIMIT 1", id=crowded.id)
-    year = {"first": date(2026, 1, 1), "last": date(2026, 12, 31)}
-
-    plan = explain(units, queries._HEATMAP, user_id=someone["user_id"], **year)
-
-    assert plan["Actual Rows"] == DAYS
-    assert rows_read(plan) <= DAYS * MOST_READ
-    assert not full_scans(plan)
-
-
-@pytest.mark.parametrize("by", ["streak", "total"])
-@pytest.mark.parametrize("mine", [0, 50])
-def test_a_ranking_reads_few_rows_for_each_that_it_shows(
-    world: World, crowded: BuiltCamp, units: Units, by: str, mine: int
-) -> None:
-    world.run_job("checkins.tally")
-    for value in (2**31 - 1, 40):
-        plan = explain(
-            units,
-            rankings._page(by, swept=True),
-            camp_id=crowded.id,
-            circle_id=crowded.circle.id,
-            value=value,
-            user_id=UUID(int=2**128 - 1),
-            mine=mine,
-            counted=200,
-            limit=21,
-            today=FIRST_DAY,
-        )
-
-        assert plan["Actual Rows"] == 21
-        assert rows_read(plan) <= 21 * MOST_READ
-        assert not full_scans(plan)
-
-
-def test_the_feed_is_read_by_index(crowded: BuiltCamp, units: Units, sql: Any) -> None:
-    sql(
-        "INSERT INTO check_ins (id, camp_id, user_id, day, body, attached, on_feed, made_at, created_at, version,"
-        " like_count, comment_count) SELECT gen_random_uuid(), camp_id, user_id, day, 'x', 0, true, now(), now(), 1,"
-        " 0, 0 FROM check_in_days WHERE day < :day",
-        day=FIRST_DAY + timedelta(days=5),
-    )
-    sql("ANALYZE check_ins")
-
-    plan = explain(
-        units,
-        entries._feed(frozenset()),
-        camp_id=crowded.id,
-        before=UUID(int=2**128 - 1),
-        limit=21,
-        reader_id=crowded.teacher.id,
-        teaches=False,
-    )
-
-    assert plan["Actual Rows"] == 21
-    assert not full_scans(plan) & {"check_ins", "check_in_days", "users"}
-
-
-def explain(units: Units, query: Query, **parameters: Any) -> Any:
-    with units.read() as uow:
-        connection = uow._driver_connection()
-        cursor = psycopg.RawCursor(connection)
-        row = cursor.execute(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {query.sql}".encode(), query.arguments(parameters)
-        ).fetchone()
-    assert row is not None
-    return (json.loads(row[0]) if isinstance(row[0], str) else row[0])[0]["Plan"]
-
-
-def nodes(plan: Any) -> Iterator[Any]:
-    yield plan
-    for inner in plan.get("Plans", ()):
-        yield from nodes(inner)
-
-
-def rows_read(plan: Any) -> float:
-    """Rows that the leaves of a plan gave or threw away."""
-    return sum(
-        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-        for node in nodes(plan)
-        if "Relation Name" in node
-    )
-
-
-def full_scans(plan: Any) -> set[str]:
-    return {node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"} - {
-        "camp_themes",
-        "memberships",
-        "media",
-        "camps",
-        "camp_tallies",
-    }

@@ -273,7 +273,7 @@ def _plan(units: Units, query: Any, circle: BuiltCircle, **after: Any) -> Any:
     """The plan that PostgreSQL makes once for all parameters, as it does for a statement that is used often."""
     with units.read() as uow:
         standing = policy.require_look(uow, caller_of(circle.owner), circle.id)
-        connection = uow._driver_connection()
+        connection = uow._driver()
         parameters = {
             **policy.reading(standing),
             **after,
