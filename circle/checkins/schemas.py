@@ -299,4 +299,4 @@ class CampAtRiskOut(Schema):
 
 class CampNudgeOut(Schema):
     day = Day(required=True)
-    nudged = OutInt(required=True, metadata={"description": "Members at risk; each is told once a day."})
+    nudged = OutInt(required=True, metadata={"description": "How many were told now; a camp's are told once a day."})

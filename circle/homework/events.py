@@ -35,6 +35,8 @@ class HomeworkNudged(_HomeworkEvent):
 
     user_ids: Sequence[UUID]
     day: str
+    # Theirs; None where it is never due.
+    due_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,18 +142,24 @@ def _state(found: SeenAssignment, work: Work | None, now: datetime) -> str:
 def mine(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> Json:
     """Return one's own versions, what was said about them, and how far one is. Errors: those of `assignment`."""
     found = policy.find_assignment(uow, caller, assignment_id)
-    work = found.own
+    work, far = found.own, progress(found, uow.now)
     versions = _versions(uow, work) if work else []
     files = media_cards(uow, {media_id for one in versions for media_id in one.attachments})
     author = _author(uow, caller.user_id) if versions else None
     drafted = select(Draft.updated_at).where(Draft.assignment_id == assignment_id, Draft.user_id == caller.user_id)
     return {
         "assignment_id": assignment_id,
-        **progress(found, uow.now),
+        **far,
         "consented": work is not None and work.consented_at is not None,
         "draft_saved_at": uow.session.scalar(drafted),
         "versions": [
-            submission_card(one, author=author, files=files, latest=work is not None and one.id == work.submission_id)
+            submission_card(
+                one,
+                author=author,
+                files=files,
+                state=far["state"],
+                latest=work is not None and one.id == work.submission_id,
+            )
             for one in versions
         ],
         "reviews": reviews_of(uow, found, [one.id for one in versions], for_author=True),

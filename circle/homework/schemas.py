@@ -268,7 +268,9 @@ class SubmissionOut(Schema):
     late_seconds = OutInt(required=True, metadata={"example": 0})
     penalty_percent = OutInt(required=True, metadata={"example": 0})
     latest = OutBool(required=True)
-    state = Choice(WorkState, required=True, allow_none=True)
+    state = Choice(
+        WorkState, required=True, allow_none=True, metadata={"description": "The work's, not the version's."}
+    )
 
 
 class SubmissionPageOut(SubmissionOut):

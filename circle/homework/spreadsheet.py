@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from circle.homework.grading_queries import gradebook_columns, gradebook_rows
+from circle.homework.models import WorkState
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.spreadsheet import csv_file
@@ -14,6 +15,14 @@ from circle.memberships.policy import require_permission
 
 _AT_ONCE = 500
 _HEAD = ("编号 No.", "昵称 Name")
+_STATES = {
+    WorkState.OWED: "未交 owed",
+    WorkState.SUBMITTED: "待点评 submitted",
+    WorkState.REDO: "待重做 redo",
+    WorkState.PASSED: "通过 passed",
+    WorkState.EXCELLENT: "优秀 excellent",
+    WorkState.SCORED: "已评分 scored",
+}
 
 
 def gradebook_csv(uow: UnitOfWork, caller: Caller, circle_id: UUID) -> str:
@@ -33,5 +42,5 @@ def _lines(uow: UnitOfWork, circle_id: UUID) -> Iterator[Sequence[Any]]:
 
 
 def _grade(grade: Json) -> Any:
-    """A score where there is one, else the state."""
-    return grade["state"] if grade["score"] is None else grade["score"]
+    """A score where there is one, else the state in both languages."""
+    return _STATES[WorkState(grade["state"])] if grade["score"] is None else grade["score"]

@@ -31,7 +31,7 @@ def test_each_hand_in_is_a_numbered_version_with_its_instant(world: World, clock
     mine = world.my_work(assignment, member)
     assert [one["body"] for one in mine["versions"]] == ["第一稿", "第二稿 with words"]
     assert [one["latest"] for one in mine["versions"]] == [False, True]
-    assert mine["state"] == "submitted"
+    assert [mine["state"], *(one["state"] for one in mine["versions"])] == ["submitted"] * 3
 
 
 def test_a_doubled_tap_is_no_second_version(world: World) -> None:

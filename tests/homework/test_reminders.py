@@ -74,6 +74,19 @@ def test_a_teacher_reminds_exactly_those_who_owe_once_a_day(world: World, clock:
     assert done.api.post(remind).code == "missing_permission"
 
 
+def test_a_teachers_reminder_names_each_ones_own_due_time(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    extended, other = world.member(circle), world.member(circle)
+    assignment = world.assignment(circle)
+    until = {"user_id": str(extended.id), "due_at": at(clock.now(), days=10)}
+    circle.owner.api.post(f"{assignment.path}/extensions", until).ok(201)
+
+    assert circle.owner.api.post(f"{assignment.path}/remind").ok(200) == {"reminded": 2}
+
+    assert "2026-03-08 12:00" in str(world.notices(other)[0])
+    assert "2026-03-11 12:00" in str(world.notices(extended)[0])
+
+
 def test_due_soon_is_told_once_to_those_who_owe(world: World, clock: ManualClock) -> None:
     circle = world.circle()
     done, owing = world.member(circle), world.member(circle)

@@ -284,6 +284,7 @@ def test_the_spreadsheet_opens_in_chinese_and_runs_nothing(world: World) -> None
     assert "\"'=HYPERLINK(" in text
     assert ",'@SUM(1)," in text
     assert text.splitlines()[1].endswith(",7")
+    assert text.splitlines()[2].endswith(",未交 owed")
     assert member.api.get(f"{circle.path}/gradebook.csv").code == "missing_permission"
 
 

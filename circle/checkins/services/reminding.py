@@ -21,7 +21,7 @@ from circle.kernel.uow import UnitOfWork
 # How long before the end of a day its reminder goes out; half of a day that is shorter than twice that.
 WARN_BEFORE = timedelta(hours=1)
 WARN_BEFORE_MIDNIGHT = timedelta(hours=3)
-_CLOSING, _AT_RISK = "closing", "at_risk"
+_CLOSING, _AT_RISK, _NUDGE = "closing", "at_risk", "nudge"
 
 # Who may still do the day and has not: in a camp of so many times a week, only who needs each day that is left.
 _OWING = text("""
@@ -138,7 +138,7 @@ def at_risk_of(
 
 
 def nudge(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> tuple[date, int]:
-    """Ask exactly those at risk to come back, once a day; return the day and how many they are.
+    """Ask exactly those at risk to come back, once a day; return the day and how many were asked now.
 
     Errors: those of `require_taught_camp`.
     """
@@ -146,12 +146,11 @@ def nudge(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> tuple[date, int]:
     camp = uow.session.get_one(Camp, camp_id)
     today = camp.hours.today(uow.now)
     members = tuple(user_id for user_id, _ in _at_risk(uow, camp, today))
-    if members:
-        uow.emit(
-            MembersNudged(
-                camp.id, camp.circle_id, camp.title, today, caller.user_id, caller.display_name, user_ids=members
-            )
-        )
+    if not members or not _claim(uow, camp, _NUDGE, today):
+        return today, 0
+    uow.emit(
+        MembersNudged(camp.id, camp.circle_id, camp.title, today, caller.user_id, caller.display_name, user_ids=members)
+    )
     return today, len(members)
 
 

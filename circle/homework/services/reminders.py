@@ -4,7 +4,7 @@ A row per reminder says that it went out: its key makes it once, however many wo
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -53,9 +53,24 @@ def remind_missing(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> int:
     key = literal(f"by_hand:{day}", Text())
     owing = _owing(uow, key, Assignment.id == assignment_id, owes())
     told = [row.user_id for row in _send(uow, owing)]
-    if told:
-        uow.emit(events.HomeworkNudged(assignment.circle_id, assignment_id, assignment.title, told, day))
+    for due_at, user_ids in _by_due_time(uow, assignment, told).items():
+        about = (assignment.circle_id, assignment_id, assignment.title)
+        uow.emit(events.HomeworkNudged(*about, user_ids, day, due_at))
     return len(told)
+
+
+def _by_due_time(
+    uow: UnitOfWork, assignment: Assignment, user_ids: Sequence[UUID]
+) -> Mapping[datetime | None, Sequence[UUID]]:
+    """Return members by when it is due for them: an extension is their own."""
+    extended = select(Work.user_id, Work.due_at).where(
+        Work.assignment_id == assignment.id, Work.user_id.in_(user_ids), Work.due_at.is_not(None)
+    )
+    own = {row.user_id: row.due_at for row in uow.session.execute(extended)}
+    grouped: defaultdict[datetime | None, list[UUID]] = defaultdict(list)
+    for user_id in user_ids:
+        grouped[own.get(user_id, assignment.due_at)].append(user_id)
+    return grouped
 
 
 def remind_due_soon(uow: UnitOfWork) -> int:

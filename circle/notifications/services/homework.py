@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from circle.circles.models import Circle
 from circle.homework import events
-from circle.homework.models import Assignment
 from circle.kernel.uow import UnitOfWork
 from circle.notifications.kinds import Kind
 from circle.notifications.services.sending import Telling, notify, notify_each
@@ -29,8 +28,7 @@ def on_overdue(uow: UnitOfWork, over: events.HomeworkOverdue) -> None:
 
 
 def on_nudged(uow: UnitOfWork, nudged: events.HomeworkNudged) -> None:
-    due_at = uow.session.scalar(select(Assignment.due_at).where(Assignment.id == nudged.assignment_id))
-    due = _local(uow, nudged.circle_id, due_at) if due_at else "—"
+    due = _local(uow, nudged.circle_id, nudged.due_at) if nudged.due_at else "—"
     key = f"homework_nudge:{nudged.assignment_id}:{nudged.day}"
     _tell(uow, nudged, nudged.user_ids, Kind.HOMEWORK_DUE, key=key, due=due)
 
