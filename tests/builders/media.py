@@ -11,6 +11,8 @@ from circle.jobs import load_job
 from circle.kernel.db import Json
 from tests.builders.people import People, Person
 
+SOUND = b"ID3\x04\0\0\0\0\0\x23" + b"\0" * 20
+FILM = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2"
 PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n"
 
 
@@ -57,6 +59,12 @@ class Uploads(People):
         media_id = self.uploaded(person, content, **about)
         self.process_media()
         return media_id
+
+    def recording(self, person: Person, **about: str) -> UUID:
+        return self.media(person, SOUND, filename="话.mp3", content_type="audio/mpeg", **about)
+
+    def film(self, person: Person, **about: str) -> UUID:
+        return self.media(person, FILM, filename="影.mp4", content_type="video/mp4", **about)
 
     def process_media(self) -> int:
         return load_job("media.process").run(self.units)

@@ -105,6 +105,21 @@ def test_a_picture_is_asked_for(world: World) -> None:
     assert post(camp, person, {"body": "去掉图", "attachments": []}).fields == {"attachments": "image_needed"}
 
 
+@pytest.mark.parametrize("asked", ["audio", "video"])
+def test_a_recording_or_a_film_is_asked_for(world: World, asked: str) -> None:
+    camp = world.camp(requirement={asked: True})
+    person = world.camper(camp)
+    spoken = {"audio": world.recording(person, purpose="check_in"), "video": world.film(person, purpose="check_in")}
+    fitting = spoken.pop(asked)
+    (other,) = spoken.values()
+
+    assert post(camp, person, {"body": "没说话"}).fields == {"attachments": f"{asked}_needed"}
+    assert post(camp, person, {"attachments": [str(other)]}).fields == {"attachments": f"{asked}_needed"}
+    done = world.check_in(camp, person, body="", attachments=[str(fitting)])
+
+    assert [one["kind"] for one in done["attachments"]] == [asked]
+
+
 def test_chinese_is_counted_by_characters_and_other_scripts_by_words() -> None:
     assert count_words("今天写了三百字") == 7
     assert count_words("It's a well-known fact, 2026!") == 5

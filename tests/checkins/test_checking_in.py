@@ -231,6 +231,19 @@ def test_a_window_that_passes_midnight_belongs_to_the_day_it_began(world: World,
     assert world.check_in(camp, person)["figures"]["streak"] == 2
 
 
+def test_a_day_of_two_windows_is_done_in_either_and_once(world: World, clock: ManualClock) -> None:
+    camp = world.camp(windows=[{"from": "05:00", "to": "08:30"}, {"from": "20:00", "to": "22:00"}])
+    person = world.camper(camp)
+
+    between = person.api.post(f"{camp.path}/check-ins", {"body": "写"})
+    assert (between.code, between.json["data"]["opens_at"]) == ("window_closed", "2026-03-01T12:00Z")
+    clock.set(datetime(2026, 3, 1, 12, 30, tzinfo=UTC))  # 20:30 in Shanghai
+    assert world.check_in(camp, person)["day"] == camp.day(1)
+    for hour, total in ((21, 2), (36, 2)):  # 05:00 and 20:00 of the next day
+        clock.set(datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hour))
+        assert world.check_in(camp, person)["figures"]["total"] == total
+
+
 def test_a_month_is_shown_from_the_members_own_days(world: World, clock: ManualClock) -> None:
     camp = world.camp(days=40)
     person = world.camper(camp)

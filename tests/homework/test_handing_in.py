@@ -280,9 +280,12 @@ def test_files_alone_are_a_hand_in(world: World) -> None:
     circle = world.circle()
     member = world.member(circle)
     assignment = world.assignment(circle)
-    picture = world.media(member, purpose="submission")
+    files = [make(member, purpose="submission") for make in (world.media, world.recording, world.film)]
 
-    assert world.hand_in(assignment, member, "", attachments=[str(picture)])["number"] == 1
+    handed = world.hand_in(assignment, member, "", attachments=[str(one) for one in files])
+
+    assert (handed["number"], handed["words"]) == (1, 0)
+    assert [one["kind"] for one in handed["attachments"]] == ["image", "audio", "video"]
 
 
 def test_other_peoples_files_are_not_handed_in(world: World) -> None:

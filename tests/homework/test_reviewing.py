@@ -90,6 +90,20 @@ def test_a_picture_is_no_spoken_note(world: World) -> None:
     assert circle.owner.api.post(f"/submissions/{work['id']}/reviews", sent).status == 422
 
 
+def test_a_review_may_speak(world: World) -> None:
+    circle = world.circle()
+    author, fellow = world.member(circle), world.member(circle)
+    assignment = world.assignment(circle, visibility="always")
+    note = world.recording(circle.owner, purpose="review")
+
+    world.review(world.hand_in(assignment, author), circle.owner, body="", audio_media_id=str(note))
+
+    [review] = world.my_work(assignment, author)["reviews"]
+    assert (review["audio"]["id"], review["audio"]["kind"]) == (str(note), "audio")
+    assert author.api.get(f"/media/{note}").status == 302
+    assert fellow.api.get(f"/media/{note}").status == 404
+
+
 def test_nobody_reviews_their_own_work(world: World) -> None:
     circle = world.circle()
     assistant, member = world.member(circle, role="admin"), world.member(circle)
