@@ -1,11 +1,13 @@
 """What surrounds every request: its id, its log line, its metrics, and errors as problem+json."""
 
 import re
+from functools import cache
 from secrets import token_hex
 from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from prometheus_client import Counter, Histogram
 from psycopg import errors as pg
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
@@ -60,8 +62,9 @@ def _end(response: Response) -> Response:
         response.headers["Strict-Transport-Security"] = _TLS_FROM_NOW_ON
     route = request.endpoint or "none"
     seconds = elapsed() - g.began
-    REQUESTS.labels(route, request.method, response.status_code).inc()
-    SECONDS.labels(route).observe(seconds)
+    requests, durations = _measures(route, request.method, response.status_code)
+    requests.inc()
+    durations.observe(seconds)
     if route not in _QUIET:
         log.info(
             "request",
@@ -72,6 +75,11 @@ def _end(response: Response) -> Response:
             route=route,
         )
     return response
+
+
+@cache
+def _measures(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(route, method, status), SECONDS.labels(route)
 
 
 def _http_error(error: HTTPException) -> Response:

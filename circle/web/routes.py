@@ -25,12 +25,12 @@ from circle.kernel.errors import (
 )
 from circle.kernel.idempotency import MAX_KEY, IdempotencyKey, Replay, Steps
 from circle.kernel.uow import UnitOfWork
-from circle.web.answers import Answer, dumps, json_response, show_allowance, text_response, version_from_if_match
+from circle.web.answers import JSON, Answer, dumps, json_response, show_allowance, text_response, version_from_if_match
 from circle.web.fields import Schema
 from circle.web.limits import Limit
 from circle.web.refusals import BadIdempotencyKey, IdempotencyKeyRequired, ScopeMissing
 from circle.web.system import Gate, System, system
-from circle.web.validation import load
+from circle.web.validation import Loader
 
 View = Callable[..., Any]
 READ, WRITE = "read", "write"
@@ -119,20 +119,21 @@ class Routes:
 
 
 def _serve(operation: Operation, view: View) -> View:
-    body_schema = operation.body() if operation.body else None
+    body_loader = Loader(operation.body()) if operation.body else None
     query_schema = operation.query() if operation.query else None
+    query_loader = Loader(query_schema) if query_schema else None
     answer_schema = operation.answer() if operation.answer and not operation.hot else None
     defaults = _defaults(query_schema)
 
     @wraps(view)
     def serve(**arguments: Any) -> Response:
         at = system()
-        if query_schema is not None:
+        if query_loader is not None:
             arguments["query"] = (
-                dict(defaults) if defaults and not request.query_string else load(query_schema, request.args.to_dict())
+                dict(defaults) if defaults and not request.query_string else query_loader.load(request.args.to_dict())
             )
-        if body_schema is not None:
-            arguments["body"] = load(body_schema, _read_json())
+        if body_loader is not None:
+            arguments["body"] = body_loader.load(_read_json())
         if operation.versioned:
             arguments["version"] = version_from_if_match()
         if operation.reads:
@@ -285,14 +286,15 @@ def _idempotency_key(at: System, operation: Operation, caller: Caller | None) ->
 
 
 def _read_json() -> Any:
-    if not request.is_json:
+    if request.content_type != JSON and not request.is_json:
         if request.content_length:
             raise UnsupportedMedia
         return {}
-    if not request.get_data():
+    sent = request.get_data()
+    if not sent:
         return {}
     try:
-        return orjson.loads(request.get_data())
+        return orjson.loads(sent)
     except orjson.JSONDecodeError as error:
         raise Malformed from error
 

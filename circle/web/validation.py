@@ -53,6 +53,50 @@ def load(schema: Schema, data: Any, *, where: str = "") -> dict[str, Any]:
     return loaded
 
 
+class Loader:
+    """What a schema loads, without its walk through fields that were not sent; what is wrong, the schema itself says.
+
+    marshmallow's own `load` of a body with one of six fields is a twentieth of a check-in.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        fields = [
+            (name if field.data_key is None else field.data_key, field.attribute or name, field)
+            for name, field in schema.load_fields.items()
+        ]
+        hooks = any(schema._hooks.values())  # noqa: SLF001 - marshmallow tells it nowhere else
+        plain = not (hooks or schema.partial or schema.many or any("." in key for _, key, _ in fields))
+        self._fields = fields if plain else None
+
+    def load(self, data: Any) -> dict[str, Any]:
+        """Return the validated data. Errors: Invalid with every field that is wrong."""
+        if self._fields is not None and type(data) is dict:
+            try:
+                return self._quick(data, self._fields)
+            except ma.ValidationError:
+                pass  # there may be more to say than the first mistake
+        return load(self._schema, data)
+
+    @staticmethod
+    def _quick(data: dict[str, Any], fields: list[tuple[str, str, Any]]) -> dict[str, Any]:
+        loaded, known = {}, 0
+        for name, key, field in fields:
+            if name in data:
+                known += 1
+                value = field.deserialize(data[name], name, data)
+            else:
+                if field.required:
+                    raise field.make_error("required")
+                default = field.load_default
+                value = default() if callable(default) else default
+            if value is not ma.missing:
+                loaded[key] = value
+        if known != len(data):
+            raise ma.ValidationError("Unknown field.")
+        return loaded
+
+
 def _flatten(messages: Any, path: str) -> Iterator[FieldError]:
     if isinstance(messages, dict):
         for key, inner in messages.items():

@@ -19,7 +19,7 @@ from circle.kernel.clock import ManualClock
 from circle.kernel.errors import CircleError
 from circle.kernel.queue import SilentDoorbell
 from circle.kernel.uow import Units
-from circle.web.connections import db
+from circle.web.connections import close_connections
 from tests.client import Api, World
 from tests.conftest import START
 from tests.databases import worker_database
@@ -39,8 +39,7 @@ def racing(engines: Engines, settings: Settings, worker_id: str) -> Iterator[tup
         )
         yield app, clock
         with app.app_context():
-            for engine in db.engines.values():
-                engine.dispose()
+            close_connections()
 
 
 @pytest.fixture

@@ -131,12 +131,13 @@ def _with_desk(credential: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]
 
 
 _ALONG = "desk_"
+_NAMES = tuple((part.key, f"{_ALONG}{part.key}") for part in (*_PARTS, _planned()))
 
 
 def _remember(caller: Caller, row: Row) -> None:
     """Keep the desk of somebody who takes part."""
     if row["desk_total"] is not None and row["desk_joined_at"] is not None:
-        found = {name.removeprefix(_ALONG): value for name, value in row.items() if name.startswith(_ALONG)}
+        found = {name: row[along] for name, along in _NAMES}
         caller.known[Desk, found["id"]] = found
 
 
