@@ -88,6 +88,25 @@ def test_who_missed_two_of_the_last_three_days_is_at_risk(world: World, clock: M
     assert [told(world, one, "camp_at_risk") for one in (steady, lapsed, gone)] == [0, 1, 1], "once a lapse"
 
 
+def test_who_comes_back_is_at_risk_until_two_of_the_last_three_days_are_done(world: World, clock: ManualClock) -> None:
+    camp = world.camp(leave_days=1)
+    person, excused = world.camper(camp), world.camper(camp, "请假")
+    excused.api.post(f"{camp.path}/leave-days", {"days": [camp.day(4)]}).ok()
+    listed = []
+
+    for number in range(1, 7):
+        if number > 2:
+            world.check_in(camp, person)
+        if number in {3, 5, 6}:
+            world.check_in(camp, excused)
+        found = camp.teacher.api.get(f"{camp.path}/at-risk").ok()["items"]
+        listed.append({one["user"]["display_name"]: one["missed"] for one in found})
+        clock.advance(DAY)
+
+    both, none = {"林晓": 2, "请假": 2}, dict[str, int]()
+    assert listed == [none, none, both, both, none, none]
+
+
 def test_the_list_of_who_is_at_risk_has_pages(world: World, clock: ManualClock) -> None:
     camp = world.camp()
     people = {str(world.camper(camp, f"{n}").id) for n in range(5)}

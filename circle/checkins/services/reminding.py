@@ -73,6 +73,8 @@ CROSS JOIN LATERAL (
 ) AS missed
 WHERE member.camp_id = :camp_id AND standing.ranked AND :today <= member.ends_on
 AND member.user_id > :after AND missed.steps >= 2
+-- Their days need no counting: of three steps in a row that still stand at most one is not over yet.
+AND NOT (standing.run >= 3 AND (standing.alive_until IS NULL OR standing.alive_until >= :today))
 ORDER BY member.user_id
 LIMIT :limit
 """
