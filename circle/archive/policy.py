@@ -18,9 +18,10 @@ from circle.kernel.errors import NotFound
 from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import MissingPermission
+from circle.memberships.gates import standing_gate
 from circle.memberships.models import Membership, Role
 from circle.memberships.permissions import Permission
-from circle.memberships.policy import Standing, gated_standing, require_look, require_permission, standing_gate
+from circle.memberships.policy import Standing, gated_standing, require_look, require_permission
 from circle.posts.column_policy import ColumnTier, column_reading, opened
 from circle.posts.filing import Column, Tag
 from circle.posts.models import Post

@@ -6,7 +6,7 @@ from circle.kernel.db import Json
 from circle.kernel.errors import NotFound
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import Banned
-from circle.memberships.policy import circles_gate
+from circle.memberships.gates import circles_gate
 from circle.web.answers import Answer
 from circle.web.limits import Limit
 from circle.web.pagination import page_of

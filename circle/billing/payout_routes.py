@@ -11,8 +11,9 @@ from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors as membership_errors
 from circle.memberships.errors import MEMBERS_ONLY
+from circle.memberships.gates import standing_gate
 from circle.memberships.permissions import Permission
-from circle.memberships.policy import require_permission, standing_gate
+from circle.memberships.policy import require_permission
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of
 from circle.web.routes import Routes

@@ -12,8 +12,9 @@ from circle.kernel.uow import UnitOfWork, Units
 from circle.media.names import disposition
 from circle.memberships import errors as membership_errors
 from circle.memberships.errors import MEMBERS_ONLY
+from circle.memberships.gates import standing_gate
 from circle.memberships.permissions import Permission
-from circle.memberships.policy import require_permission, standing_gate
+from circle.memberships.policy import require_permission
 from circle.web.answers import Answer
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of, whole

@@ -24,8 +24,9 @@ from circle.kernel.errors import Forbidden, NotFound
 from circle.kernel.uow import UnitOfWork
 from circle.media.models import Media
 from circle.memberships.errors import MembershipExpired, NotAMember
+from circle.memberships.gates import standing_gate
 from circle.memberships.permissions import Permission
-from circle.memberships.policy import NO_RANK, gated_standing, require_look, require_permission, standing_gate
+from circle.memberships.policy import NO_RANK, gated_standing, require_look, require_permission
 from circle.memberships.policy import Standing as CircleStanding
 
 # The least tier of a camp; join it with `.outerjoin(Required, Required.id == Camp.access_tier_id)`.

@@ -34,6 +34,7 @@ from circle.kernel.db import Query, constant
 from circle.kernel.errors import NotFound
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import MembershipExpired, NotAMember
+from circle.memberships.gates import standing_gate
 from circle.memberships.models import Status
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import (
@@ -44,7 +45,6 @@ from circle.memberships.policy import (
     require_member,
     require_open_circle,
     require_permission,
-    standing_gate,
 )
 
 # The least tier of an assignment; join it with `.outerjoin(Required, Required.id == Assignment.tier_id)`.

@@ -12,7 +12,8 @@ from sqlalchemy import Select, Uuid, bindparam, select, true
 from circle.accounts.models import User
 from circle.kernel.caller import Caller
 from circle.kernel.db import Row
-from circle.memberships.policy import gate_along, reading_columns, with_standing
+from circle.memberships.gates import gate_along
+from circle.memberships.policy import reading_columns, with_standing
 from circle.posts import policy
 from circle.posts.cards import select_cards, select_page
 from circle.posts.models import Post

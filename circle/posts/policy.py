@@ -17,6 +17,7 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Query, constant
 from circle.kernel.errors import NotFound
 from circle.kernel.uow import UnitOfWork
+from circle.memberships.gates import standing_gate
 from circle.memberships.models import Role
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import (
@@ -28,7 +29,6 @@ from circle.memberships.policy import (
     require_look,
     require_permission,
     require_voice,
-    standing_gate,
 )
 from circle.posts.errors import NotPublished, NotTheAuthor, PostLocked
 from circle.posts.models import AccessLevel, Post, PostStatus

@@ -36,8 +36,9 @@ from circle.kernel.db import Query, Row
 from circle.kernel.errors import Invalid
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import Muted, TooNew
+from circle.memberships.gates import gate_along
 from circle.memberships.models import Membership
-from circle.memberships.policy import gate_along, require_member, require_open_circle, require_voice, with_standing
+from circle.memberships.policy import require_member, require_open_circle, require_voice, with_standing
 
 # What was written offline counts for its day if it arrives within this time.
 LATE_UPLOAD = timedelta(hours=48)

@@ -9,7 +9,7 @@ from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors, pages
 from circle.memberships.errors import MEMBERS_ONLY
-from circle.memberships.policy import standing_gate
+from circle.memberships.gates import standing_gate
 from circle.memberships.schemas import TransferIn, TransferOut
 from circle.memberships.services import circles, transfer
 from circle.web.limits import Limit

@@ -8,7 +8,7 @@ from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors, pages
 from circle.memberships.errors import MEMBERS_ONLY
-from circle.memberships.policy import standing_gate
+from circle.memberships.gates import standing_gate
 from circle.memberships.services import invitations
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of

@@ -8,7 +8,7 @@ from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import errors, pages, queries, schemas
 from circle.memberships.errors import MEMBERS_ONLY
-from circle.memberships.policy import standing_gate
+from circle.memberships.gates import standing_gate
 from circle.memberships.services import members
 from circle.web.pagination import page_of
 from circle.web.routes import Routes

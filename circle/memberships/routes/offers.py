@@ -8,7 +8,7 @@ from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.memberships import pages
 from circle.memberships.errors import MEMBERS_ONLY, MissingPermission
-from circle.memberships.policy import standing_gate
+from circle.memberships.gates import standing_gate
 from circle.memberships.services import offers
 from circle.web.pagination import whole
 from circle.web.routes import Routes
