@@ -15,7 +15,6 @@ SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("billing.refund", 30, "Refunds whose ring was lost, or without an answer."),
     Scheduled("billing.pay_out", 30, "Approved payouts whose ring was lost, or without an answer."),
     Scheduled("billing.reconcile", 3600, "Days of providers' books that are closed."),
-    Scheduled("billing.verify", 3600, "Whether every rule of money holds."),
     Scheduled("billing.expire_checkouts", 60, "Checkouts that nobody paid in time."),
     Scheduled("billing.bill", 30, "Renewals whose day has come, and charges that are due."),
     Scheduled("billing.dun", 60, "Overdue renewals that are tried again."),
@@ -24,6 +23,8 @@ SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("billing.remind", 60, "Reminders of renewals, and of access that ends."),
     Scheduled("billing.release", 600, "Creators' money whose refund window is over."),
     Scheduled("billing.campaigns", 60, "Price campaigns to be told of, and price changes to be settled."),
+    # After those that keep the rules: a drain runs the table in its order.
+    Scheduled("billing.verify", 3600, "Whether every rule of money holds."),
     Scheduled("posts.publish_due", 15, "Scheduled posts whose time has come."),
     Scheduled("questions.refund_overdue", 60, "Paid questions that nobody answered within 72 hours."),
     Scheduled("posts.purge_trash", 3600, "Posts that have lain in the trash for 30 days."),
