@@ -20,7 +20,7 @@ def scene(
     worker_id: str,
     shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell],
 ) -> Iterator[Scene]:
-    """Everybody and everything, committed to a database of its own, where one transaction serves all tests."""
+    """Everybody and everything, committed to a database of its own; each test works in a transaction there."""
     app, connections, clock, _doorbell = shared
     clock.set(START)
     with worker_database(engines.database_url, f"{worker_id}_scene") as url:
@@ -28,17 +28,24 @@ def scene(
         with engine.connect() as connection:
             with connection.begin():
                 scene = Scene.build(app, connections, connection, clock)
-            transaction = connection.begin()
             yield scene
-            transaction.rollback()
         engine.dispose()
 
 
 @pytest.fixture(autouse=True)
 def _on_stage(
     request: pytest.FixtureRequest, shared: tuple[Flask, SwitchedConnections, ManualClock, SilentDoorbell]
-) -> None:
-    """Have the application work on the scene and its Sunday, whatever test ran before."""
-    if "scene" in request.fixturenames:
-        request.getfixturevalue("scene").enter()
-        shared[2].set(START)
+) -> Iterator[None]:
+    """Have the application work on the scene and its Sunday, whatever test ran before.
+
+    The transaction ends with the test: the change log of all others waits for the oldest that still runs.
+    """
+    if "scene" not in request.fixturenames:
+        yield
+        return
+    scene: Scene = request.getfixturevalue("scene")
+    transaction = scene.connection.begin()
+    scene.enter()
+    shared[2].set(START)
+    yield
+    transaction.rollback()

@@ -1,5 +1,9 @@
 """A person's copy of everything about them, and the map that says where it is."""
 
+from typing import Any
+
+from sqlalchemy import Column
+
 from circle.models import Base
 from circle.personal_data import ABOUT_OTHERS, HIDDEN, OWNED
 from tests.client import World
@@ -29,8 +33,16 @@ def test_every_column_that_points_at_people_is_on_the_map() -> None:
         f"{table.name}.{column.name}"
         for table in Base.metadata.tables.values()
         for column in table.columns
-        if any(key.column.table.name == "users" for key in column.foreign_keys)
+        if points_at_people(column)
     }
     owned = {f"{table}.{column}" for table, column in OWNED.items() if table != "users"}
 
     assert pointing == owned | set(ABOUT_OTHERS)
+
+
+def points_at_people(column: Column[Any]) -> bool:
+    """Directly, or with the row that it hangs on, such as a day of a member of a camp."""
+    return any(
+        key.column.table.name == "users" or (key.column.name != "id" and points_at_people(key.column))
+        for key in column.foreign_keys
+    )
