@@ -4,8 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -24,10 +22,8 @@ PREFERRED_PORT = 15432
 DATABASE = ROLE = "circle"
 SUPERUSER = "postgres"
 _START_TIMEOUT_SECONDS = 60.0  # crash recovery replays the write-ahead log before it answers
+_STATUS_LINE = 7  # of the pid file, as pg_ctl reads it
 _STOP_GRACE_SECONDS = 20.0
-_PROBE_TIMEOUT_SECONDS = 5.0
-_PROTOCOL_3 = 3 << 16
-_MOST_OF_ANSWER = 1024  # left unread, it would be a reset connection in the server's log
 _COPIED = ("bin/initdb", "bin/postgres", "lib", "share")
 
 _SETTINGS = {
@@ -98,7 +94,7 @@ class Postgres:
 
     def wait_ready(self, process: psutil.Process) -> bool:
         """Wait until the server lets people in."""
-        return wait_until(self._asks_who_is_there, process, timeout=_START_TIMEOUT_SECONDS)
+        return wait_until(lambda: self._says_it_is_ready(process), process, timeout=_START_TIMEOUT_SECONDS)
 
     def end(self, process: psutil.Process) -> None:
         """Fast shutdown: open transactions are rolled back, the cluster is left clean."""
@@ -107,20 +103,16 @@ class Postgres:
             shutil.rmtree(copy, ignore_errors=True)
             self._folder.remember("postgres_copy", None)
 
-    def _asks_who_is_there(self) -> bool:
-        """Whether the server answers with a demand for a password, and not that it is still starting.
+    def _says_it_is_ready(self, process: psutil.Process) -> bool:
+        """Whether the server itself noted, in its pid file, that it lets people in.
 
-        By hand: a client library would be 15 MB in a process that lives as long as the server.
+        Not asked over the network: another installation's server may answer there, if both found the port free.
         """
-        names = f"user\0{ROLE}\0database\0{DATABASE}\0\0".encode()
-        startup = struct.pack("!ii", 8 + len(names), _PROTOCOL_3) + names
-        address = (LOOPBACK, int(self._folder.recall("postgres_port")))
         try:
-            with socket.create_connection(address, timeout=_PROBE_TIMEOUT_SECONDS) as probe:
-                probe.sendall(startup)
-                return probe.recv(_MOST_OF_ANSWER)[:1] == b"R"
-        except OSError:
+            noted = (self._home / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
             return False
+        return noted[:1] == [str(process.pid)] and [line.strip() for line in noted[_STATUS_LINE:]] == ["ready"]
 
     def _make_cluster(self, programs: Path, home: str, descriptors: tuple[int, ...]) -> None:
         # Made under another name first, so that a kill halfway leaves nothing that looks complete.

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 import redis
 
-from circle.embedded import Engines, start_engines, stop_engines
+from circle.embedded import Engines, datafolder, start_engines, stop_engines
 from circle.embedded.datafolder import DataFolder
 from circle.embedded.postgres import anyone_can_enter
 from tests.embedded.waiting import is_running, wait_for
@@ -141,6 +141,24 @@ def test_two_folders_at_once_do_not_disturb_each_other(make_folder: MakeFolder) 
 
     leave_a_mark(two)
     assert_mark_is_there(two)
+
+
+def test_a_port_that_a_stranger_took_meanwhile_is_not_taken_for_ours(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres = frozenset({"postgres"})
+    one, two = make_folder("one"), make_folder("two")
+    first = start_engines(one, durable=False, which=postgres)
+    DataFolder(two).remember("postgres_port", DataFolder(one).recall("postgres_port"))
+    said = iter([True])  # it was free when the second one looked
+    look = datafolder.is_free
+    monkeypatch.setattr(datafolder, "is_free", lambda *address: next(said, None) or look(*address))
+
+    second = start_engines(two, durable=False, which=postgres)
+
+    assert second.database_url.rpartition("@")[2] != first.database_url.rpartition("@")[2]
+    with connect(first) as one_server, connect(second) as other_server:
+        assert one_server.execute("SELECT 1").fetchone() == other_server.execute("SELECT 1").fetchone()
 
 
 def test_everything_listens_on_loopback_only(shared_engines: Engines) -> None:
