@@ -22,6 +22,7 @@ from circle.kernel.outbox import OutboxMessage
 from circle.kernel.queue import QUEUES, queue_of, waiting_key
 from circle.kernel.uow import UnitOfWork, Units
 from circle.media.storage import Storage
+from circle.personal_data import deleted_are_forgotten
 from circle.web.connections import pools
 
 OLDEST_POSTGRES = 15
@@ -117,6 +118,7 @@ DOCTOR = (
     Check("the outbox is delivered", outbox_is_empty_enough),
     Check("the object storage keeps and forgets", storage_keeps_and_forgets),
     *subscribers.DOCTOR,
+    Check("deleted accounts are forgotten", deleted_are_forgotten),
 )
 
 

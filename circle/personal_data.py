@@ -1,99 +1,19 @@
-"""The data map: which table's rows are about whom. A test fails on a column that points at people and is not here."""
+"""Reads the data map: a person's copy of everything about them, and what a deleted account left behind."""
 
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, select
+from sqlalchemy import Column, ColumnElement, Table, Text, and_, cast, false, func, or_, select
 
+from circle.accounts.models import User
+from circle.data_map import EMPTIED, GONE, HIDDEN, OWNED
 from circle.kernel.db import Base
-from circle.kernel.uow import UnitOfWork
+from circle.kernel.uow import UnitOfWork, Units
 
-# Table → the column that names the person whose rows these are.
-OWNED: dict[str, str] = {
-    "users": "id",
-    "identities": "user_id",
-    "sessions": "user_id",
-    "personal_tokens": "user_id",
-    "circles": "owner_id",
-    "memberships": "user_id",
-    "grants": "user_id",
-    "trials": "user_id",
-    "media": "owner_id",
-    "exports": "requested_by",
-    "posts": "author_id",
-    "answers": "author_id",
-    "comments": "author_id",
-    "reactions": "user_id",
-    "mentions": "user_id",
-    "post_reads": "user_id",
-    "circle_reads": "user_id",
-    "bookmarks": "user_id",
-    "bookmark_folders": "user_id",
-    "reports": "reporter_id",
-    "notifications": "user_id",
-    "notification_switches": "user_id",
-    "notice_hooks": "user_id",
-    "hook_deliveries": "user_id",
-    "quiet_hours": "user_id",
-    "payment_methods": "user_id",
-    "subscriptions": "user_id",
-    "checkouts": "user_id",
-    "invoices": "payer_id",
-    "discounts": "user_id",
-    "gifts": "buyer_id",
-    "quotes": "user_id",
-    "price_changes": "user_id",
-    "payout_accounts": "set_by",
-    "camp_members": "user_id",
-    "check_in_days": "user_id",
-    "camp_standings": "user_id",
-    "check_ins": "user_id",
-    "check_in_likes": "user_id",
-    "check_in_comments": "author_id",
-    "certificates": "user_id",
-    "works": "user_id",
-    "submissions": "author_id",
-    "homework_drafts": "user_id",
-    "extensions": "user_id",
-    "homework_reminders": "user_id",
-    "assignment_members": "user_id",
-    "reviews": "reviewer_id",
-    "peer_tasks": "reviewer_id",
-}
-
-# Columns that point at a person but whose row is about somebody or something else.
-ABOUT_OTHERS: dict[str, str] = {
-    "memberships.inviter_id": "the row is the invited person's",
-    "reports.resolved_by": "the row is the reporter's",
-    "invitations.created_by": "belongs to the circle",
-    "post_revisions.editor_id": "goes with the post, whose author has it",
-    "answer_revisions.editor_id": "goes with the answer, whose author has it",
-    "questions.asked_id": "goes with the post of the asker",
-    "transfer_offers.to_user_id": "belongs to the circle",
-    "transfer_offers.offered_by": "belongs to the circle",
-    "imports.requested_by": "belongs to the circle",
-    "post_pins.pinned_by": "belongs to the circle",
-    "search_documents.author_id": "made of what they wrote, which has its own rows",
-    "assignments.author_id": "belongs to the circle",
-    "works.claimed_by": "the row is the author's",
-    "extensions.granted_by": "the row is the member's who got it",
-    "review_revisions.changed_by": "goes with the review",
-    "peer_tasks.author_id": "the row is the reviewer's",
-    "camps.created_by": "belongs to the circle",
-    "check_ins.noted_by": "the row is the author's",
-    "certificates.revoked_by": "the row is the holder's",
-    "coupons.created_by": "belongs to the circle",
-    "gifts.claimed_by": "the row is the buyer's; the term that it gave is among the grants",
-    "price_campaigns.created_by": "belongs to the circle",
-    "refunds.requested_by": "accounting; goes with the invoice",
-    "payouts.requested_by": "accounting; belongs to the circle",
-    "fingerprints.confirmed_by": "an operator's act",
-}
-
-# Never shown, not even to the person: what proves them, and what a creator wrote for themselves.
-HIDDEN = frozenset({"password_hash", "token_hash", "code_hash", "note"})
+# A text, a list and an object without anything in them, and no bytes, as PostgreSQL writes them.
+_NOTHING = ("", "{}", "[]", "\\x")
 
 
 class DataMap:
@@ -105,9 +25,40 @@ class DataMap:
 
     @staticmethod
     def _rows(uow: UnitOfWork, table: Table, column: str, user_id: UUID) -> list[dict[str, Any]]:
-        shown = [one for one in table.columns if one.name not in HIDDEN]
+        shown = [one for one in table.columns if f"{table.name}.{one.name}" not in HIDDEN]
         rows = uow.session.execute(select(*shown).where(table.c[column] == user_id).order_by(*table.primary_key))
         return [{name: _plain(value) for name, value in row.items()} for row in rows.mappings()]
+
+
+def left_behind(uow: UnitOfWork) -> dict[str, int]:
+    """Return in which tables deleted accounts still have what had to go with them, and how many rows."""
+    counts = {name: _left_in(uow, name) for name in sorted(GONE | EMPTIED.keys())}
+    return {name: count for name, count in counts.items() if count}
+
+
+def deleted_are_forgotten(units: Units) -> str | None:
+    """Tell what deleted accounts left behind, for `circle doctor`."""
+    with units.read() as uow:
+        left = left_behind(uow)
+    return (
+        ", ".join(f"{count} rows of {name}" for name, count in left.items()) + " of deleted accounts" if left else None
+    )
+
+
+def _left_in(uow: UnitOfWork, name: str) -> int:
+    table = Base.metadata.tables[name]
+    owner = table.c[OWNED[name]]
+    of_deleted = owner.in_(select(User.id).where(User.deleted_at.is_not(None)))
+    telling = of_deleted if name in GONE else and_(of_deleted, _says_something(table, EMPTIED[name]))
+    return uow.session.scalars(select(func.count()).select_from(table).where(telling)).one()
+
+
+def _says_something(table: Table, columns: frozenset[str]) -> ColumnElement[bool]:
+    return or_(false(), *(_is_filled(table.c[name]) for name in sorted(columns)))
+
+
+def _is_filled(column: Column[Any]) -> ColumnElement[bool]:
+    return and_(column.is_not(None), cast(column, Text).not_in(_NOTHING))
 
 
 def _plain(value: Any) -> Any:

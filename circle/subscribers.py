@@ -22,11 +22,12 @@ from circle.billing.services import coupons, departures, gifts, joining, payouts
 from circle.checkins import events as camp_events
 from circle.checkins import policy as camps
 from circle.checkins.invariants import figures_are_derived
-from circle.checkins.services import forgetting, reminding
+from circle.checkins.services import forgetting as checkins_forgetting
 from circle.checkins.services import joining as camp_joining
+from circle.checkins.services import reminding
 from circle.homework import events as homework_events
 from circle.homework import queries as homework
-from circle.homework.services import drafts as homework_drafts
+from circle.homework.services import forgetting as homework_forgetting
 from circle.homework.services import media as homework_media
 from circle.kernel import idempotency, outbox
 from circle.kernel.checks import Check
@@ -59,7 +60,8 @@ from circle.notifications.services import renewals as billing_notices
 from circle.posts import discussion_events, discussion_queries
 from circle.posts import events as posts_events
 from circle.posts import queries as posts
-from circle.posts.services import attachments, comments, questions, trash
+from circle.posts.services import attachments, comments, questions
+from circle.posts.services import forgetting as posts_forgetting
 from circle.posts.services.changes import ItemCards
 
 HANDLERS: Handlers = {
@@ -69,10 +71,10 @@ HANDLERS: Handlers = {
         departures.on_user_deleted,
         media.forget_person,
         inbox.forget_person,
-        trash.forget_person,
-        forgetting.forget_person,
+        posts_forgetting.forget_person,
+        checkins_forgetting.forget_person,
         bookmarking.forget_person,
-        homework_drafts.forget_person,
+        homework_forgetting.forget_person,
     ),
     UserSuspended: (departures.on_user_suspended,),
     MediaReady: (attachments.on_media_settled, search.on_media_ready),

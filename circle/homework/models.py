@@ -239,7 +239,7 @@ class Draft(Versioned, Base):
 
 
 class Extension(Base):
-    """That somebody got more time: never changed, the latest holds."""
+    """That somebody got more time: never changed, the latest holds. The note is forgotten with the account."""
 
     __tablename__ = "extensions"
 

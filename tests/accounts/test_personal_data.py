@@ -1,12 +1,24 @@
 """A person's copy of everything about them, and the map that says where it is."""
 
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Column
 
+from circle.data_map import ABOUT_OTHERS, EMPTIED, GONE, HIDDEN, KEPT, OF_NOBODY, OWNED, WORDS_OF_OURS
+from circle.jobs import load_job
+from circle.kernel.clock import ManualClock
+from circle.kernel.uow import Units
 from circle.models import Base
-from circle.personal_data import ABOUT_OTHERS, HIDDEN, OWNED
+from circle.notifications.kinds import Kind
+from circle.notifications.services.sending import notify
+from circle.personal_data import deleted_are_forgotten, left_behind
+from tests.builders.people import Person
 from tests.client import World
+
+FIGURES = (UUID, int, float, bool, Decimal, datetime, date, time, timedelta)
 
 
 def test_a_person_gets_a_copy_of_everything_about_them(world: World) -> None:
@@ -25,7 +37,7 @@ def test_a_person_gets_a_copy_of_everything_about_them(world: World) -> None:
 def test_no_secret_is_in_the_copy(world: World) -> None:
     sections = world.person().api.get("/me/export").ok()["sections"]
 
-    assert not {name for rows in sections.values() for row in rows for name in row} & HIDDEN
+    assert not {f"{table}.{name}" for table, rows in sections.items() for row in rows for name in row} & HIDDEN
 
 
 def test_every_column_that_points_at_people_is_on_the_map() -> None:
@@ -46,3 +58,95 @@ def points_at_people(column: Column[Any]) -> bool:
         key.column.table.name == "users" or (key.column.name != "id" and points_at_people(key.column))
         for key in column.foreign_keys
     )
+
+
+def test_every_text_is_on_the_map() -> None:
+    texts = {
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.tables.values()
+        if table.name not in GONE
+        for column in table.columns
+        if column.name not in WORDS_OF_OURS and may_hold_text(column)
+    }
+    emptied = {f"{table}.{name}" for table, names in EMPTIED.items() for name in names}
+    stays = {f"{table}.{name}" for tags in (KEPT, OF_NOBODY) for table, (names, _) in tags.items() for name in names}
+
+    assert texts == emptied | stays
+    assert not emptied & stays
+    assert OWNED.keys() >= GONE | EMPTIED.keys() | KEPT.keys()
+    assert not OWNED.keys() & OF_NOBODY.keys()
+
+
+def may_hold_text(column: Column[Any]) -> bool:
+    try:
+        return column.type.python_type not in FIGURES
+    except NotImplementedError:
+        return True
+
+
+def test_a_deleted_account_leaves_no_words_behind(world: World, clock: ManualClock, units: Units, sql: Any) -> None:
+    person = somebody_everywhere(world, clock, units)
+    mark = "UPDATE users SET deleted_at = {} WHERE id = :id"
+
+    sql(mark.format("now()"), id=person.id)
+    with units.read() as uow:
+        what_has_to_go = left_behind(uow).keys()
+    sql(mark.format("NULL"), id=person.id)
+    person.api.delete("/me", json={}).ok(204)
+
+    assert what_has_to_go == GONE | EMPTIED.keys()
+    assert deleted_are_forgotten(units) is None
+
+
+def test_the_doctor_names_what_a_deleted_account_left(world: World, units: Units, sql: Any) -> None:
+    person = world.person()
+    person.api.delete("/me", json={}).ok(204)
+    sql("UPDATE users SET bio = 'still here' WHERE id = :id", id=person.id)
+
+    assert deleted_are_forgotten(units) == "1 rows of users of deleted accounts"
+
+
+def somebody_everywhere(world: World, clock: ManualClock, units: Units) -> Person:
+    """Somebody with a row, and words, in every table that forgets people."""
+    circle = world.circle()
+    teacher = world.member(circle, role="guest")
+    person = world.paying_member(circle)
+    person.api.patch("/me", {"bio": "写小说的"}).ok()
+    person.api.post("/me/tokens", {"name": "script", "scopes": ["read"]}).ok(201)
+    circle.owner.api.patch(f"{circle.path}/members/{person.id}", {"note": "写小说的"}).ok()
+    world.gift(circle, person, message="生日快乐")
+    _read(world, person, world.post(circle))
+    _be_told(person, units)
+    _hand_in(world, person, world.assignment(circle, teacher), clock)
+    _check_in(world, person, circle)
+    return person
+
+
+def _read(world: World, person: Person, post: Any) -> None:
+    person.api.put(f"{post.path}/read", {"progress": 50}).ok(204)
+    person.api.put(f"{post.circle.path}/read").ok(204)
+    person.api.put(f"{post.path}/bookmark", {"folder": "选题", "note": "再读一遍"}).ok()
+    person.api.post(f"{post.path}/report", {"reason": "other", "note": "看不懂"}).ok(201)
+
+
+def _be_told(person: Person, units: Units) -> None:
+    nobody_there = "http://127.0.0.1:9/"
+    person.api.put("/me/webhook", {"url": nobody_there}).ok()
+    wishes = {"quiet_from": "22:00", "quiet_to": "07:00", "switches": [{"kind": None, "in_app": True, "email": False}]}
+    person.api.put("/me/notification-settings", wishes).ok()
+    with units.write() as uow:
+        notify(uow, person.id, Kind.COMMENT_RECEIVED, key="comment:1", circle="写作圈", actor="王老师")
+    load_job("hooks.relay").run(units)
+
+
+def _hand_in(world: World, person: Person, homework: Any, clock: ManualClock) -> None:
+    person.api.put(f"{homework.path}/draft", {"body": "那年冬"}).ok()
+    due = {"user_id": str(person.id), "due_at": (clock.now() + timedelta(days=20)).isoformat(), "note": "生病"}
+    homework.circle.owner.api.post(f"{homework.path}/extensions", due).ok(201)
+
+
+def _check_in(world: World, person: Person, circle: Any) -> None:
+    camp = world.camp(circle, days=1)
+    person.api.post(f"{camp.path}/join").ok()
+    entry = world.check_in(camp, person, body="第一天")
+    person.api.post(f"/check-ins/{entry['id']}/comments", {"body": "加油"}).ok(201)

@@ -3,12 +3,20 @@
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, tuple_
 
 from circle.accounts import events
 from circle.accounts.addresses import Address, read_address
 from circle.accounts.errors import BadCredentials, IdentityTaken, LastIdentity, NoAccount
-from circle.accounts.models import CodePurpose, Identity, IdentityKind, User
+from circle.accounts.models import (
+    CodePurpose,
+    Identity,
+    IdentityKind,
+    LoginSession,
+    OneTimeCode,
+    PersonalToken,
+    User,
+)
 from circle.accounts.passwords import hash_password, password_matches
 from circle.accounts.queries import find_identity
 from circle.accounts.services.codes import redeem_code
@@ -177,12 +185,24 @@ def delete_me(uow: UnitOfWork, caller: Caller, *, password: str | None) -> None:
     uow.emit(events.UserDeleted(user.id))
     end_sessions(uow, user.id)
     revoke_tokens(uow, user.id)
-    uow.session.execute(delete(Identity).where(Identity.user_id == user.id))
+    _forget_credentials(uow, user.id)
     user.display_name = DELETED_NAME.zh
     user.bio = ""
     user.avatar_media_id = None
     user.password_hash = None
     user.deleted_at = uow.now
+
+
+def _forget_credentials(uow: UnitOfWork, user_id: UUID) -> None:
+    """Delete addresses and the codes sent there, and how somebody's devices and tokens were called."""
+    addresses = select(Identity.kind, Identity.value).where(Identity.user_id == user_id)
+    uow.session.execute(
+        delete(OneTimeCode)
+        .where(tuple_(OneTimeCode.kind, OneTimeCode.value).in_(addresses))
+        .execution_options(synchronize_session=False)
+    )
+    for table in (Identity, LoginSession, PersonalToken):
+        uow.session.execute(delete(table).where(table.user_id == user_id))
 
 
 def log_in_by_wechat(uow: UnitOfWork, *, openid: str, display_name: str, device_name: str, language: str) -> LogIn:

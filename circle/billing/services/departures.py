@@ -1,9 +1,10 @@
 """What becomes of somebody's payments when they leave, are removed or delete their account."""
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from circle.accounts.events import UserDeleted, UserSuspended
 from circle.billing.models import Invoice, PaymentMethod, Subscription
+from circle.billing.offer_models import Gift
 from circle.billing.services.checkouts import void_unpaid
 from circle.billing.services.locks import lock, lock_invoice
 from circle.billing.services.refunds import request_refund
@@ -57,6 +58,7 @@ def on_user_deleted(uow: UnitOfWork, event: UserDeleted) -> None:
         void_unpaid(uow, lock_invoice(uow, invoice_id), canceled=True)
     uow.session.execute(
         update(PaymentMethod)
-        .where(PaymentMethod.user_id == event.user_id, PaymentMethod.removed_at.is_(None))
-        .values(removed_at=uow.now)
+        .where(PaymentMethod.user_id == event.user_id)
+        .values(removed_at=func.coalesce(PaymentMethod.removed_at, uow.now), reference="")
     )
+    uow.session.execute(update(Gift).where(Gift.buyer_id == event.user_id).values(message=""))

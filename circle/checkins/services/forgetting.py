@@ -17,6 +17,12 @@ def forget_person(uow: UnitOfWork, happened: UserDeleted) -> None:
     blank_entries(uow, authors_entries(uow, happened.user_id), by=happened.user_id)
     _remove_comments(uow, happened.user_id)
     uow.session.execute(
+        update(CheckIn)
+        .where(CheckIn.user_id == happened.user_id)
+        .values(teacher_note=None)
+        .execution_options(synchronize_session=False)
+    )
+    uow.session.execute(
         update(Standing)
         .where(Standing.user_id == happened.user_id)
         .values(ranked=False)

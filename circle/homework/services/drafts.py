@@ -6,7 +6,6 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from circle.accounts.events import UserDeleted
 from circle.homework.models import Draft
 from circle.homework.policy import require_addressed, require_open
 from circle.homework.services.works import files_of_work
@@ -49,14 +48,6 @@ def drop_draft(uow: UnitOfWork, assignment_id: UUID, user_id: UUID) -> None:
         detach_from(uow, [draft.id])
         uow.session.delete(draft)
         uow.session.flush()
-
-
-def forget_person(uow: UnitOfWork, deleted: UserDeleted) -> None:
-    """Drop the drafts of a deleted account; what was handed in stays, without a name."""
-    drafts = uow.session.scalars(select(Draft).where(Draft.user_id == deleted.user_id)).all()
-    detach_from(uow, [draft.id for draft in drafts])
-    for draft in drafts:
-        uow.session.delete(draft)
 
 
 def _find(uow: UnitOfWork, assignment_id: UUID, user_id: UUID) -> Draft | None:

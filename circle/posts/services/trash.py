@@ -3,9 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
-from circle.accounts.events import UserDeleted
 from circle.kernel import audit
 from circle.kernel.caller import Caller
 from circle.kernel.state import WrongState
@@ -98,23 +97,6 @@ def unhide_post(uow: UnitOfWork, caller: Caller, post_id: UUID) -> None:
     post.hidden_at = None
     publish(uow, post)
     audit.record(uow, caller, "post.unhide", circle_id=post.circle_id, subject_kind="post", subject_id=post.id)
-
-
-def forget_person(uow: UnitOfWork, deleted: UserDeleted) -> None:
-    """Throw away what a deleted person had not published yet; what they published stays, without their name."""
-    waiting = (PostStatus.DRAFT, PostStatus.SCHEDULED)
-    uow.session.execute(
-        update(Post)
-        .where(Post.author_id == deleted.user_id, Post.status.in_(waiting))
-        .values(
-            status=PostStatus.TRASHED,
-            trashed_from=Post.status,
-            trashed_at=uow.now,
-            trashed_by=deleted.user_id,
-            publish_at=None,
-        )
-        .execution_options(synchronize_session=False)
-    )
 
 
 def purge_trash(uow: UnitOfWork) -> int:
