@@ -12,7 +12,7 @@ from circle.accounts import policy as accounts_policy
 from circle.accounts.pages import account_blueprint
 from circle.accounts.personal import PersonalData
 from circle.accounts.routes import routes as accounts
-from circle.accounts.services.sessions import note_seen
+from circle.accounts.services.sessions import note_seen, note_wrote
 from circle.accounts.wechat import Wechat, WechatHttp
 from circle.archive.export_routes import routes as exports
 from circle.archive.feed_pages import feeds_blueprint
@@ -37,6 +37,7 @@ from circle.kernel.clock import Clock, SystemClock
 from circle.kernel.queue import Doorbell, RqDoorbell
 from circle.kernel.shared_clock import SharedClock
 from circle.kernel.uow import Connections, Units
+from circle.kernel.valkey import connect
 from circle.media.policy import MediaGuards
 from circle.media.routes import routes as media
 from circle.media.s3 import S3Storage
@@ -105,7 +106,7 @@ def create_app(
     app = Circle("circle")
     # Else `//account` is sent on to a full address, whose host is what the request said.
     app.url_map.merge_slashes = False
-    redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=1)
+    redis = connect(settings.redis_url, socket_timeout=2, socket_connect_timeout=1)
     configure_database(app, settings)
     connections = connections or PooledConnections()
     clock = clock or (SharedClock(connections) if settings.test_mode else SystemClock())
@@ -126,6 +127,7 @@ def create_app(
         limiter=_limiter(settings),
         gate=accounts_policy.find_caller,
         seen=_note_seen,
+        wrote=note_wrote if settings.read_database_url else None,
     )
     configure_login(app)
     app.register_blueprint(health_blueprint(checks.READY))

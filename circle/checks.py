@@ -23,7 +23,7 @@ from circle.kernel.queue import QUEUES, queue_of, waiting_key
 from circle.kernel.uow import UnitOfWork, Units
 from circle.media.storage import Storage
 from circle.personal_data import deleted_are_forgotten
-from circle.web.connections import pools
+from circle.web.connections import pools, seconds_behind, standby_trouble
 
 OLDEST_POSTGRES = 15
 # A sweep that did not end within its interval and this long has nobody to run it.
@@ -39,6 +39,23 @@ def database_answers(units: Units) -> str | None:
     except (SQLAlchemyError, psycopg.Error) as error:
         return f"PostgreSQL does not answer: {_first_line(error)}"
     return None
+
+
+def sessions_are_as_wanted(units: Units) -> str | None:
+    """Look whether a pooler dropped what our connections ask for at their start."""
+    with units.read() as uow:
+        zone, limit = (uow.session.scalar(text(f"SHOW {name}")) for name in ("timezone", "statement_timeout"))
+    wrong = []
+    if zone != "UTC":
+        wrong.append(f"the time zone is {zone} and not UTC")
+    if limit == "0":
+        wrong.append("statements have no time limit")
+    return f"{' and '.join(wrong)}: a pooler must set it, or the role (docs/operating.md)" if wrong else None
+
+
+def standby_keeps_up(_units: Units) -> str | None:
+    trouble = standby_trouble()
+    return f"the standby at READ_DATABASE_URL is left out: {trouble}" if trouble else None
 
 
 def queue_answers(units: Units) -> str | None:
@@ -113,6 +130,8 @@ DOCTOR = (
     Check("PostgreSQL answers", database_answers),
     Check("PostgreSQL is new enough", database_is_new_enough),
     Check("the schema is up to date", database_is_migrated),
+    Check("database sessions are as we want them", sessions_are_as_wanted),
+    Check("the standby keeps up", standby_keeps_up),
     Check("Redis answers", queue_answers),
     Check("clock and workers do their sweeps", sweeps_run),
     Check("the outbox is delivered", outbox_is_empty_enough),
@@ -144,6 +163,12 @@ def pool_probe(_units: Units) -> Iterator[Metric]:
     yield in_use
 
 
+def standby_probe(_units: Units) -> Iterator[Metric]:
+    behind = seconds_behind()
+    if behind is not None:
+        yield GaugeMetricFamily("circle_standby_behind_seconds", "How old the standby may be, at most.", behind)
+
+
 def jobs_probe(units: Units) -> Iterator[Metric]:
     yield from units.use(JobLog).collect()
 
@@ -157,7 +182,7 @@ def billing_probe(units: Units) -> Iterator[Metric]:
     yield rows
 
 
-PROBES = (outbox_probe, queue_probe, pool_probe, jobs_probe, billing_probe)
+PROBES = (outbox_probe, queue_probe, pool_probe, standby_probe, jobs_probe, billing_probe)
 
 _WAITING = (OutboxMessage.delivered_at.is_(None), OutboxMessage.failed_at.is_(None))
 

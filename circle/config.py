@@ -27,6 +27,8 @@ _RANGES = {
     "refund_window_hours": (0, 24 * 366),
     "platform_fee_bps": (0, 10_000),
 }
+# Of an address that names hosts and a service.
+_SENTINEL_SLASHES = 3
 _TRUE = frozenset({"1", "on", "true", "yes"})
 _FALSE = frozenset({"0", "off", "false", "no", ""})
 
@@ -44,8 +46,15 @@ class Settings:
     """One installation. Each field is read from the environment variable of its name in upper case."""
 
     database_url: str = _setting("PostgreSQL 15 or newer, as a SQLAlchemy URL.", "", secret=True)
-    read_database_url: str = _setting("A streaming standby for reads; empty: reads go to the primary.", "", secret=True)
-    redis_url: str = _setting("Redis 7 or Valkey: doorbell of the workers and rate limits.", "", secret=True)
+    read_database_url: str = _setting(
+        "A streaming standby for feed, search and archive; empty: all reads go to the primary.", "", secret=True
+    )
+    redis_url: str = _setting(
+        "Redis 7 or Valkey: doorbell of the workers and rate limits. By Sentinel: "
+        "redis+sentinel://:password@host:port,host:port/service/0.",
+        "",
+        secret=True,
+    )
     s3_endpoint: str = _setting("Object storage as the server reaches it.", "")
     s3_public_endpoint: str = _setting("Object storage as clients reach it, for presigned links; empty: the same.", "")
     s3_access_key: str = _setting("Key id of the object storage.", "", secret=True)
@@ -148,8 +157,10 @@ class Settings:
                 raise SettingError(f"{name.upper()} is not set")
         if not self.database_url.startswith("postgresql+psycopg://"):
             raise SettingError("DATABASE_URL must begin with postgresql+psycopg://")
-        if not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingError("REDIS_URL must begin with redis://, rediss:// or unix://")
+        if not self.redis_url.startswith(("redis://", "rediss://", "unix://", "redis+sentinel://")):
+            raise SettingError("REDIS_URL must begin with redis://, rediss://, unix:// or redis+sentinel://")
+        if self.redis_url.startswith("redis+sentinel://") and self.redis_url.count("/") < _SENTINEL_SLASHES:
+            raise SettingError("REDIS_URL must name the service: redis+sentinel://host:port,host:port/service/0")
         for name in ("s3_endpoint", "site_url", "wechat_base_url"):
             if not getattr(self, name).startswith(("http://", "https://")):
                 raise SettingError(f"{name.upper()} must begin with http:// or https://")

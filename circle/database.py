@@ -9,7 +9,22 @@ from sqlalchemy.orm import Session
 if TYPE_CHECKING:
     from alembic.config import Config
 
+# Asked for at the start of a connection. Poolers answer that themselves, so the server has not heard of it.
+DIRECT = "circle.direct"
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
+
+
+class BehindPooler(Exception):
+    """Migrations lock and set what holds for their session, which a pooler would hand to others."""
+
+    def __str__(self) -> str:
+        return "migrations must reach PostgreSQL itself: DATABASE_URL names a pooler"
+
+
+def require_direct(connection: Connection) -> None:
+    """Errors: BehindPooler, for a connection that asked for `DIRECT` and did not get it."""
+    if connection.scalar(text("SELECT current_setting(:name, true)"), {"name": DIRECT}) != "on":
+        raise BehindPooler
 
 
 def alembic_config(database_url: str) -> "Config":

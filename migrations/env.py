@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import NullPool, create_engine, text
 
+from circle.database import DIRECT, require_direct
 from circle.models import Base
 
 LOCK_TIMEOUT = "3s"
@@ -11,7 +12,9 @@ RELEASES = 7002  # advisory lock: of two releases at once the second waits and f
 
 def run(url: str) -> None:
     """Migrate the database."""
-    with create_engine(url, poolclass=NullPool).connect() as connection:
+    asking = {"options": f"-c {DIRECT}=on"}
+    with create_engine(url, poolclass=NullPool, connect_args=asking).connect() as connection:
+        require_direct(connection)
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": RELEASES})
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.commit()

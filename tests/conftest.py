@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +104,12 @@ class OneConnection:
         assert isinstance(driver, psycopg.Connection)
         yield driver
 
+    def standby(self, _ask: "Callable[[psycopg.Connection[Any]], Rows]") -> Rows | None:
+        return None
+
+    def renew(self) -> None:
+        """A test keeps its connection."""
+
 
 class SwitchedConnections:
     """Lets one application serve many tests, each on its own connection."""
@@ -121,6 +127,12 @@ class SwitchedConnections:
 
     def reader(self) -> Any:
         return self.current.reader()
+
+    def standby(self, ask: "Callable[[psycopg.Connection[Any]], Rows]") -> Rows | None:
+        return self.current.standby(ask)
+
+    def renew(self) -> None:
+        self.current.renew()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 import structlog
-from redis import Redis
 from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
 
@@ -22,6 +21,7 @@ from circle.app import create_app
 from circle.config import SettingError, Settings
 from circle.kernel.clock import elapsed
 from circle.kernel.queue import QUEUES
+from circle.kernel.valkey import connect
 from workers.runtime import QueueWorker, die_with_parent, install
 
 log = structlog.get_logger("workers")
@@ -119,7 +119,7 @@ def _be_worker(redis_url: str, queue: str, crew: int) -> None:
             signal.signal(number, signal.SIG_DFL)
         die_with_parent(crew, signal.SIGTERM)
         # A connection of its own: a worker waits in it for its next job.
-        redis = Redis.from_url(redis_url)
+        redis = connect(redis_url)
         try:
             QueueWorker(
                 [queue],

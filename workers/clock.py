@@ -9,12 +9,12 @@ import sys
 from queue import Empty, SimpleQueue
 
 import structlog
-from redis import Redis
 
 from circle.config import SettingError, Settings
 from circle.kernel.clock import elapsed
 from circle.kernel.queue import Doorbell, RqDoorbell
 from circle.kernel.schedule import Scheduled
+from circle.kernel.valkey import connect
 from circle.web.log import configure_logging
 from workers.schedule import SCHEDULE
 
@@ -48,7 +48,7 @@ def main() -> int:
     stops: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda caught, _frame: stops.put(caught))
-    redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=1)
+    redis = connect(settings.redis_url, socket_timeout=2, socket_connect_timeout=1)
     ringer = Ringer(RqDoorbell(redis), SCHEDULE)
     log.info("clock_started", rows=len(SCHEDULE))
     while True:

@@ -78,6 +78,8 @@ class LoginSession(Base):
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    # Kept only where reads go to a standby.
+    wrote_at: Mapped[datetime | None]
 
 
 class PersonalToken(Base):
@@ -95,6 +97,7 @@ class PersonalToken(Base):
     last_seen_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    wrote_at: Mapped[datetime | None]
 
 
 class OneTimeCode(Base):

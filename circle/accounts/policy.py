@@ -20,6 +20,9 @@ TOKEN_PREFIX = "cp_"  # noqa: S105 - marks a token, is none
 FEED_SCOPE = "feed"
 # A session's last-seen is good to this long; finer would mean a write per read.
 SEEN_EVERY = timedelta(minutes=10)
+# Who wrote reads from the primary for so long. A standby is a second behind at most; the rest is for requests that take
+# their time before they commit, and for web hosts whose clocks differ.
+OWN_WRITES = timedelta(seconds=10)
 
 _ALIVE = (User.suspended_at.is_(None), User.deleted_at.is_(None))
 
@@ -36,6 +39,7 @@ def select_by_session() -> Select[*tuple[Any, ...]]:
             null().label("token_id"),
             null().label("scopes"),
             LoginSession.last_seen_at,
+            LoginSession.wrote_at,
         )
         .select_from(LoginSession)
         .join(User, User.id == LoginSession.user_id)
@@ -60,6 +64,7 @@ def select_by_token() -> Select[*tuple[Any, ...]]:
             PersonalToken.id.label("token_id"),
             PersonalToken.scopes,
             PersonalToken.last_seen_at,
+            PersonalToken.wrote_at,
         )
         .select_from(PersonalToken)
         .join(User, User.id == PersonalToken.user_id)
@@ -84,7 +89,7 @@ def find_caller(uow: UnitOfWork, credential: str, _view_args: Mapping[str, Any])
 
 
 def caller_from(row: Mapping[str, Any], now: datetime) -> Caller:
-    seen = row["last_seen_at"]
+    seen, wrote = row["last_seen_at"], row["wrote_at"]
     return Caller(
         user_id=row["user_id"],
         display_name=row["display_name"],
@@ -94,6 +99,7 @@ def caller_from(row: Mapping[str, Any], now: datetime) -> Caller:
         scopes=None if row["scopes"] is None else frozenset(row["scopes"]),
         is_operator=row["is_operator"],
         unseen=seen is None or seen < now - SEEN_EVERY,
+        wrote_lately=wrote is not None and wrote > now - OWN_WRITES,
     )
 
 

@@ -108,7 +108,8 @@ _BY_IDS = Query(
         Column.archived_at.is_(None),
     )
 )
-_COLUMN_PAGE, _SECTIONS, _ITEM_PAGE = Query(_select_columns), Query(_select_sections), Query(_select_items)
+_SECTIONS = Query(_select_sections)
+_COLUMN_PAGE, _ITEM_PAGE = Query(_select_columns, may_lag=True), Query(_select_items, may_lag=True)
 
 
 def columns(uow: UnitOfWork, caller: Caller | None, circle_id: UUID, *, cursor: str | None, limit: int) -> Json:

@@ -62,7 +62,7 @@ def _select_tags_by_id() -> Select[*tuple[Any, ...]]:
     return select(*_TAG_COLUMNS).where(Tag.circle_id == bindparam("circle_id", type_=Uuid()), some)
 
 
-_TAG_PAGE, _TAG, _TAGS_BY_ID = Query(_select_tags), Query(_select_tag), Query(_select_tags_by_id)
+_TAG_PAGE, _TAG, _TAGS_BY_ID = Query(_select_tags, may_lag=True), Query(_select_tag), Query(_select_tags_by_id)
 
 
 def tags(uow: UnitOfWork, caller: Caller | None, circle_id: UUID, *, cursor: str | None, limit: int) -> Json:

@@ -70,8 +70,8 @@ def _select_misses() -> Select[*tuple[Any, ...]]:
     )
 
 
-_TOTALS, _MISSES = Query(_select_totals), Query(_select_misses)
-_MOST_READ, _NEVER_OPENED = Query(_select_most_read), Query(_select_never_opened)
+_TOTALS, _MISSES = Query(_select_totals, may_lag=True), Query(_select_misses, may_lag=True)
+_MOST_READ, _NEVER_OPENED = Query(_select_most_read, may_lag=True), Query(_select_never_opened, may_lag=True)
 
 
 def report(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, limit: int) -> Json:

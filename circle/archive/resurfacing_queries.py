@@ -69,7 +69,7 @@ def was_opened() -> ColumnElement[bool]:
 
 @cache
 def _gem_page(limit: int) -> Query:
-    return Query(lambda: _select_gems(limit))
+    return Query(lambda: _select_gems(limit), may_lag=True)
 
 
 def _select_gems(limit: int) -> Select[*tuple[Any, ...]]:
@@ -198,7 +198,7 @@ def _select_related() -> Select[*tuple[Any, ...]]:
     )
 
 
-_DAY_PAGE, _RELATED = Query(_select_on_this_day), Query(_select_related)
+_DAY_PAGE, _RELATED = Query(_select_on_this_day, may_lag=True), Query(_select_related, may_lag=True)
 
 
 def gems(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, cursor: str | None, limit: int) -> Json:

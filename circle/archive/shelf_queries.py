@@ -101,7 +101,8 @@ def _select_folders() -> Select[*tuple[Any, ...]]:
     )
 
 
-_PINS, _START, _FOLDERS = Query(_select_pins), Query(_select_start), Query(_select_folders)
+_PINS, _START = Query(_select_pins, may_lag=True), Query(_select_start, may_lag=True)
+_FOLDERS = Query(_select_folders)
 
 
 @cache

@@ -85,7 +85,7 @@ def release() -> None:
     from sqlalchemy import create_engine
     from sqlalchemy.exc import OperationalError
 
-    from circle.database import migrate, newest_revision, present_revision
+    from circle.database import BehindPooler, migrate, newest_revision, present_revision
     from circle.kernel.errors import Unavailable
     from circle.subscribers import RELEASE
 
@@ -96,7 +96,10 @@ def release() -> None:
         present = present_revision(connection)
     engine.dispose()
     if present != newest_revision():
-        migrate(settings.database_url)
+        try:
+            migrate(settings.database_url)
+        except BehindPooler as refusal:
+            raise click.ClickException(str(refusal)) from refusal
     with installation(settings) as units:
         for prepare in RELEASE:
             _patiently("the object storage", lambda step=prepare: step(units), Unavailable)  # type: ignore[misc]

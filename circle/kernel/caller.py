@@ -21,6 +21,8 @@ class Caller:
     is_operator: bool = False
     # Last seen long enough ago to be noted again.
     unseen: bool = False
+    # Wrote so lately that a standby may not show it yet.
+    wrote_lately: bool = False
     known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def may(self, scope: str) -> bool:

@@ -73,10 +73,15 @@ class Query:
 
     _dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
-    def __init__(self, build: Callable[[], Executable], *, joins: bool = False) -> None:
-        """`joins`: a plain INSERT, which may become one statement with others (`kernel.joining`)."""
+    def __init__(self, build: Callable[[], Executable], *, joins: bool = False, may_lag: bool = False) -> None:
+        """`joins`: writes nothing that other writes read, and may become one statement with them (`kernel.joining`).
+
+        `may_lag`: what it shows may be a second old, so a standby may be asked. Never for who somebody is, what they
+        may do, or money.
+        """
         self._build = build
         self.joins = joins
+        self.may_lag = may_lag
 
     @cached_property
     def _compiled(self) -> tuple[bytes, tuple[str, ...], Row]:

@@ -1,4 +1,4 @@
-"""Several plain INSERTs as one statement: on a short row the driver spends more on each message than the server.
+"""Several plain writes as one statement: on a short row the driver spends more on each message than the server.
 
 They become `WITH a AS (INSERT …), b AS (INSERT …) INSERT …`, built and prepared once for each combination. All of them
 see the rows as they were before any, so none may read what another writes; foreign keys are checked at the end.
@@ -34,7 +34,7 @@ class _Joined(Query):
 
     def __init__(self, queries: tuple[Query, ...]) -> None:
         self._queries = queries
-        self.joins = False
+        self.joins = self.may_lag = False
 
     @cached_property
     def _compiled(self) -> tuple[bytes, tuple[str, ...], Row]:

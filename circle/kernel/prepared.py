@@ -15,10 +15,15 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
+from sqlalchemy.exc import NotSupportedError
 
 Driver: TypeAlias = "psycopg.Connection[Any]"
 
 _DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+# A migration changed what the statement returns; or somebody between here and the server has forgotten it.
+_INVALID = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
+# The same inside a transaction, where the driver prepares: the server ends it, and nothing was written.
+OUTDATED = (*_INVALID, NotSupportedError)
 _numbers = count()
 # Of one connection; each keeps a plan in the server's memory.
 MOST_KEPT = 100
@@ -43,36 +48,48 @@ def fetch(connection: Driver, statement: bytes, arguments: Sequence[Any]) -> lis
     if kept is None:
         kept = _kept[connection] = {}
     key = (statement, transformer.types or ())
-    prepared = kept.pop(key, None) or _prepare(connection, kept, *key)
+    prepared = kept.pop(key, None)
+    fresh = prepared is None
+    if prepared is None:
+        prepared = _prepare(connection, kept, *key)
     kept[key] = prepared
     result = connection.pgconn.exec_prepared(prepared.name, values, transformer.formats)
-    try:
-        _require(connection, result, *_DONE)
-    except psycopg.errors.FeatureNotSupported:
-        # A migration changed what it returns: the next one prepares it anew.
-        del kept[key]
-        raise
+    if result.status not in _DONE:
+        error = _error(connection, result)
+        if fresh or not isinstance(error, _INVALID):
+            raise error
+        # Nothing was done by it, for it is a transaction by itself: once more, prepared anew.
+        _forget(connection, prepared)
+        prepared = kept[key] = _prepare(connection, kept, *key)
+        result = _require(connection, connection.pgconn.exec_prepared(prepared.name, values, transformer.formats))
     transformer.set_pgresult(result)
     return transformer.load_rows(0, result.ntuples, prepared.row)
 
 
 def _prepare(connection: Driver, kept: _Kept, statement: bytes, types: tuple[int, ...]) -> _Statement:
     if len(kept) >= MOST_KEPT:
-        oldest = kept.pop(next(iter(kept)))
-        _require(connection, connection.pgconn.exec_(b"DEALLOCATE " + oldest.name), ExecStatus.COMMAND_OK)
+        _forget(connection, kept.pop(next(iter(kept))))
     name = b"alone_%d" % next(_numbers)
-    _require(connection, connection.pgconn.prepare(name, statement, types), ExecStatus.COMMAND_OK)
-    described = connection.pgconn.describe_prepared(name)
-    _require(connection, described, ExecStatus.COMMAND_OK)
+    _require(connection, connection.pgconn.prepare(name, statement, types))
+    described = _require(connection, connection.pgconn.describe_prepared(name))
     columns = [(described.fname(n) or b"").decode() for n in range(described.nfields)]
     return _Statement(name, lambda values: dict(zip(columns, values, strict=True)))
 
 
-def _require(connection: Driver, result: PGresult, *good: ExecStatus) -> None:
-    if result.status in good:
-        return
+def _forget(connection: Driver, statement: _Statement) -> None:
+    """Close it by the protocol: a pooler keeps count of that, and can't read the names in a DEALLOCATE."""
+    _require(connection, connection.pgconn.close_prepared(statement.name))
+
+
+def _require(connection: Driver, result: PGresult) -> PGresult:
+    if result.status in _DONE:
+        return result
+    raise _error(connection, result)
+
+
+def _error(connection: Driver, result: PGresult) -> psycopg.Error:
     error = error_from_result(result)
     if connection.closed and not isinstance(error, psycopg.OperationalError):
         # What libpq itself finds out has no code of the server's to tell it by.
-        raise psycopg.OperationalError(str(error))
-    raise error
+        return psycopg.OperationalError(str(error))
+    return error

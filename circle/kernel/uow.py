@@ -57,6 +57,14 @@ class Connections(Protocol):
 
     def reader(self) -> AbstractContextManager[Driver]: ...
 
+    def standby(self, ask: Callable[[Driver], Rows]) -> Rows | None:
+        """Ask a standby that is a second behind at most; None where there is none, or it fails."""
+        ...
+
+    def renew(self) -> None:
+        """Close what is open and unused: a migration has made statements invalid that were prepared there."""
+        ...
+
     def read_session(self) -> Session: ...
 
 
@@ -197,6 +205,8 @@ class ReadOnlyUnitOfWork(UnitOfWork):
     """
 
     read_only = True
+    # Statements that may lag are asked of a standby. Only the facade knows who is asking, and whether they just wrote.
+    may_lag = False
     _reader: AbstractContextManager[Driver] | None = None
     _connection: Driver | None = None
 
@@ -214,7 +224,19 @@ class ReadOnlyUnitOfWork(UnitOfWork):
         raise ReadOnlyViolation(job)
 
     def rows(self, query: Query, **params: Any) -> Rows:
+        if self.may_lag and query.may_lag:
+            rows = self._connections.standby(lambda driver: query.alone(driver, params))
+            if rows is not None:
+                return rows
         return query.alone(self._driver(), params)
+
+    def rows_within(self, milliseconds: int, query: Query, **params: Any) -> Rows:
+        statements = [(_WITHIN, {"milliseconds": str(milliseconds)}), (query, params)]
+        if self.may_lag and query.may_lag:
+            rows = self._connections.standby(lambda driver: run_together(driver, statements))
+            if rows is not None:
+                return rows
+        return run_together(self._driver(), statements)
 
     def _driver(self) -> Driver:
         if self._connection is None:

@@ -112,7 +112,7 @@ _DIGEST: Mapping[bool | None, tuple[str, ...]] = {None: (), True: ("digest",), F
 @cache
 def _feed(filters: frozenset[str], limit: int) -> Query:
     """Return the statement of one combination of filters: built once, prepared once a connection."""
-    return Query(lambda: _select_feed(filters, limit))
+    return Query(lambda: _select_feed(filters, limit), may_lag=True)
 
 
 def _select_feed(filters: frozenset[str], limit: int) -> Select[*tuple[Any, ...]]:

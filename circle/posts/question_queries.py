@@ -53,7 +53,7 @@ def _is_own_unpaid() -> tuple[ColumnElement[bool], ...]:
 @cache
 def _questions(status: QuestionStatus | None, *, by_asked: bool) -> Query:
     """Return the statement of one combination of filters: built once, prepared once a connection."""
-    return Query(lambda: _select_questions(status, by_asked=by_asked))
+    return Query(lambda: _select_questions(status, by_asked=by_asked), may_lag=True)
 
 
 def _select_questions(status: QuestionStatus | None, *, by_asked: bool) -> Select[*tuple[Any, ...]]:

@@ -1,51 +1,55 @@
 """Flask-SQLAlchemy's engines as the kernel's connections.
 
-`None` for transactions, `at_once` for writes of one statement, `read` for reads: both of these autocommit.
+`None` for transactions, `at_once` for statements that are transactions of their own, `standby` for reads that may be a
+second old: both of these autocommit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from types import TracebackType
 from typing import cast
 from weakref import WeakKeyDictionary
 
 import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from psycopg.pq import TransactionStatus
-from sqlalchemy import Engine, PoolProxiedConnection
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from circle.config import Settings
-from circle.kernel.clock import elapsed
 from circle.kernel.db import Base
 from circle.kernel.joining import Statement
 from circle.kernel.uow import Driver, Rows
+from circle.web import lending
+from circle.web.lending import Loan
+from circle.web.standby import Standby
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 
-READ, AT_ONCE = "read", "at_once"
-_RECYCLE_SECONDS = 1800
+AT_ONCE, STANDBY = "at_once", "standby"
 _SPARE = 4
+# A database host that falls silent is given up after this, not after the quarter of an hour that TCP is ready to wait.
+_SILENCE = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+
+# The standby's sooner: there is the primary to go to.
+_HASTE = {"connect_timeout": 2, "tcp_user_timeout": 2_000}
+
+_standbys: WeakKeyDictionary[Engine, Standby] = WeakKeyDictionary()
 
 
 def configure_database(app: Flask, settings: Settings) -> None:
-    """Make the engines. Two autocommit and skip the pool's rollback: one round trip per statement.
-
-    Connections are opened when first needed: `at_once` has its own where reads go to a standby, else shares theirs.
-    """
+    """Make the engines. Two autocommit and skip the pool's rollback: one round trip per statement."""
     connect_args = {
         "options": f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC",
         "prepare_threshold": 2 if settings.prepared_statements else None,
         "application_name": "circle",
         "connect_timeout": 5,
+        **_SILENCE,
     }
     pool = {
         "pool_size": settings.web_threads + 1,
         "max_overflow": _SPARE,
         "pool_pre_ping": False,
-        "pool_recycle": _RECYCLE_SECONDS,
+        "pool_recycle": lending.RECYCLE_SECONDS,
     }
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**pool, "connect_args": connect_args}
@@ -57,63 +61,14 @@ def configure_database(app: Flask, settings: Settings) -> None:
         "max_overflow": max(_SPARE, settings.web_threads),
         "connect_args": connect_args,
     }
-    app.config["SQLALCHEMY_BINDS"] = {READ: {"url": settings.read_database_url or settings.database_url, **autocommit}}
+    app.config["SQLALCHEMY_BINDS"] = {AT_ONCE: {"url": settings.database_url, **autocommit}}
     if settings.read_database_url:
-        app.config["SQLALCHEMY_BINDS"][AT_ONCE] = {"url": settings.database_url, **autocommit}
+        app.config["SQLALCHEMY_BINDS"][STANDBY] = {
+            "url": settings.read_database_url,
+            **autocommit,
+            "connect_args": {**connect_args, **_HASTE},
+        }
     db.init_app(app)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A connection taken from an engine's pool and not given back yet."""
-
-    pooled: PoolProxiedConnection
-    driver: Driver
-    since: float
-
-    @property
-    def usable(self) -> bool:
-        return self.driver.pgconn.transaction_status == TransactionStatus.IDLE
-
-
-# What lies ready between two statements, by autocommit engine, the last used on top.
-_ready: WeakKeyDictionary[Engine, list[_Kept]] = WeakKeyDictionary()
-
-
-def _lying_ready(engine: Engine) -> list[_Kept]:
-    found = _ready.get(engine)
-    return _ready.setdefault(engine, []) if found is None else found
-
-
-class _Loan:
-    """One autocommit connection for compiled statements: the pool's own checkout costs as much as a short statement.
-
-    It lies ready for whoever is next, goes back to the pool to be renewed when it is old, and is dropped when it broke.
-    """
-
-    __slots__ = ("_kept", "_lying")
-
-    def __init__(self, engine: Engine) -> None:
-        self._lying = _lying_ready(engine)
-        try:
-            self._kept = self._lying.pop()
-        except IndexError:
-            pooled = engine.raw_connection()
-            self._kept = _Kept(pooled, cast("Driver", pooled.driver_connection), elapsed())
-
-    def __enter__(self) -> Driver:
-        return self._kept.driver
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        kept = self._kept
-        if not kept.usable:
-            kept.pooled.invalidate()
-        elif elapsed() - kept.since > _RECYCLE_SECONDS:
-            kept.pooled.close()
-        else:
-            self._lying.append(kept)
 
 
 class PooledConnections:
@@ -125,7 +80,7 @@ class PooledConnections:
     def commit(self, statements: Sequence[Statement]) -> Rows:
         if len(statements) == 1:
             [(query, params)] = statements
-            with _Loan(_at_once()) as connection:
+            with Loan(db.engines[AT_ONCE]) as connection:
                 return query.alone(connection, params)
         with self._pooled(db.engine) as connection:
             with connection.pipeline():
@@ -135,10 +90,19 @@ class PooledConnections:
             return sent[-1].rows()
 
     def read_session(self) -> Session:
-        return Session(bind=db.engines[READ], autoflush=False, expire_on_commit=False)
+        return Session(bind=db.engines[AT_ONCE], autoflush=False, expire_on_commit=False)
 
     def reader(self) -> AbstractContextManager[Driver]:
-        return _Loan(db.engines[READ])
+        return Loan(db.engines[AT_ONCE])
+
+    def standby(self, ask: Callable[[Driver], Rows]) -> Rows | None:
+        standby = _standby()
+        return None if standby is None else standby.ask(ask)
+
+    def renew(self) -> None:
+        for engine in db.engines.values():
+            lending.give_back(engine)
+            engine.dispose()
 
     @contextmanager
     def _pooled(self, engine: Engine) -> Iterator[Driver]:
@@ -152,14 +116,30 @@ class PooledConnections:
             pooled.close()
 
 
-def _at_once() -> Engine:
-    return db.engines.get(AT_ONCE) or db.engines[READ]
+def _standby() -> Standby | None:
+    engine = db.engines.get(STANDBY)
+    if engine is None:
+        return None
+    found = _standbys.get(engine)
+    return _standbys.setdefault(engine, Standby(engine, db.engines[AT_ONCE])) if found is None else found
+
+
+def seconds_behind() -> float | None:
+    """Return how far the standby may be behind, as this process knows it; None where there is no standby."""
+    standby = _standby()
+    return None if standby is None else standby.behind
+
+
+def standby_trouble() -> str | None:
+    """Look at the standby once, now: say what is wrong with it."""
+    standby = _standby()
+    return None if standby is None else standby.trouble()
 
 
 def pools() -> dict[str, int]:
     """Return how many connections are in use, by pool of this process."""
     return {
-        name or "write": engine.pool.checkedout() - len(_ready.get(engine, ()))  # type: ignore[attr-defined]
+        name or "write": engine.pool.checkedout() - lending.lying_ready(engine)  # type: ignore[attr-defined]
         for name, engine in db.engines.items()
     }
 
@@ -168,12 +148,15 @@ def forget_connections() -> None:
     """Drop the pools of a forked process without closing its parent's sockets."""
     for engine in db.engines.values():
         engine.dispose(close=False)
-        _ready.pop(engine, None)
+        lending.forget(engine)
+        _standbys.pop(engine, None)
 
 
 def close_connections() -> None:
     """Close the connections of an application that is no longer needed."""
     for engine in db.engines.values():
-        for kept in _ready.pop(engine, ()):
-            kept.pooled.close()
+        standby = _standbys.pop(engine, None)
+        if standby is not None:
+            standby.close()
+        lending.give_back(engine)
         engine.dispose()

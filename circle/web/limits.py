@@ -12,6 +12,7 @@ from circle.kernel.clock import elapsed, unix_seconds
 from circle.kernel.errors import TooManyRequests
 from circle.kernel.ids import digest
 from circle.kernel.uow import forbid_inside_unit_of_work
+from circle.kernel.valkey import connect
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +48,9 @@ class Limiter:
     def __init__(self, redis_url: str, *, factor: int | None = 1) -> None:
         self._factor = factor
         self._local: RateLimiter = MovingWindowRateLimiter(MemoryStorage())
+        pool = connect(redis_url, socket_timeout=1).connection_pool
         self._shared: RateLimiter = SlidingWindowCounterRateLimiter(
-            RedisStorage(redis_url, key_prefix="limit", wrap_exceptions=True, socket_timeout=1)
+            RedisStorage("redis://", connection_pool=pool, key_prefix="limit", wrap_exceptions=True)
         )
         self._local_until = 0.0
 

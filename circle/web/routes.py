@@ -24,6 +24,7 @@ from circle.kernel.errors import (
     error_for_constraint,
 )
 from circle.kernel.idempotency import MAX_KEY, IdempotencyKey, Replay, Steps
+from circle.kernel.prepared import OUTDATED
 from circle.kernel.uow import UnitOfWork
 from circle.web.answers import JSON, Answer, dumps, json_response, show_allowance, text_response, version_from_if_match
 from circle.web.fields import Schema
@@ -136,11 +137,15 @@ def _serve(operation: Operation, view: View) -> View:
             arguments["body"] = body_loader.load(_read_json())
         if operation.versioned:
             arguments["version"] = version_from_if_match()
-        if operation.reads:
-            return _read(at, operation, view, arguments, answer_schema)
         if operation.steps:
             return _run_steps(at, operation, view, arguments, answer_schema)
-        return _write(at, operation, view, arguments, answer_schema)
+        run = _read if operation.reads else _write
+        try:
+            return run(at, operation, view, arguments, answer_schema)
+        except OUTDATED:
+            # A migration was faster than this connection's plan: once more, on connections that know of it.
+            at.units.connections.renew()
+        return run(at, operation, view, arguments, answer_schema)
 
     return serve
 
@@ -157,6 +162,7 @@ def _read(at: System, operation: Operation, view: View, arguments: dict[str, Any
     admitted = _admit(at, operation, arguments) if operation.limits else None
     with at.units.read() as uow:
         caller = admitted if operation.limits else find_caller(at, uow, operation)
+        uow.may_lag = caller is None or not caller.wrote_lately
         result = view(uow, caller, **arguments)
         answer = result if isinstance(result, Answer) else Answer(result)
         data = schema.dump(answer.data) if schema else answer.data
@@ -203,6 +209,8 @@ def _write_as(
         status, body, headers = _rendered(operation, result, schema)
         if key:
             key.finish(uow, status, body)
+        if caller and at.wrote:
+            at.wrote(uow, caller)
     return _finish(json_response(body, status), headers)
 
 
@@ -218,6 +226,9 @@ def _run_steps(
         result = view(at.units, caller, **arguments)
         status, body, headers = _rendered(operation, result, schema)
         steps.finish(status, body)
+    if caller and at.wrote:
+        with at.units.write() as uow:
+            at.wrote(uow, caller)
     return _finish(json_response(body, status), headers)
 
 

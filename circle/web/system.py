@@ -23,6 +23,8 @@ class System:
     gate: Gate
     # Called after a request whose caller was last seen a while ago.
     seen: Callable[[Units, Caller], None]
+    # Called in the unit that a caller writes in, where there is a standby that may not show it at once.
+    wrote: Callable[[UnitOfWork, Caller], None] | None = None
 
 
 def system() -> System:

@@ -90,16 +90,23 @@ def test_what_was_long_not_asked_is_forgotten(connection: "psycopg.Connection[An
     assert prepared.fetch(connection, b"SELECT 0 AS number", []) == [{"number": 0}]
 
 
-def test_after_a_migration_one_fails_and_the_next_prepares_it_anew(connection: "psycopg.Connection[Any]") -> None:
+def test_after_a_migration_it_is_prepared_anew(connection: "psycopg.Connection[Any]") -> None:
     connection.execute("CREATE TEMPORARY TABLE words (word text)")
     prepared.fetch(connection, b"SELECT * FROM words", [])
     connection.execute("ALTER TABLE words ADD COLUMN since int")
 
-    with pytest.raises(psycopg.errors.FeatureNotSupported):
-        prepared.fetch(connection, b"SELECT * FROM words", [])
-
     connection.execute("INSERT INTO words VALUES ('字', 1)")
+    before = names(connection)
+
     assert prepared.fetch(connection, b"SELECT * FROM words", []) == [{"word": "字", "since": 1}]
+    assert names(connection) == before
+
+
+def test_a_pooler_may_forget_what_was_prepared(connection: "psycopg.Connection[Any]") -> None:
+    prepared.fetch(connection, b"SELECT 1 AS one", [])
+    connection.execute("DEALLOCATE ALL")
+
+    assert prepared.fetch(connection, b"SELECT 1 AS one", []) == [{"one": 1}]
 
 
 def test_refusals_leave_nothing_behind(connection: "psycopg.Connection[Any]") -> None:

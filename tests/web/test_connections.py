@@ -10,7 +10,7 @@ from sqlalchemy import Integer, literal_column, select
 
 from circle.kernel.db import Query
 from circle.kernel.uow import Units
-from circle.web import connections
+from circle.web import connections, lending
 from circle.web.connections import PooledConnections, close_connections, pools
 
 BACKEND = Query(lambda: select(literal_column("pg_backend_pid()", Integer()).label("pid")))
@@ -35,7 +35,7 @@ def backend(units: Units) -> int:
 
 def test_one_statement_after_another_goes_through_the_same_connection(units: Units) -> None:
     assert backend(units) == backend(units)
-    assert pools()["read"] == 0
+    assert pools()["at_once"] == 0
 
 
 def test_two_at_once_have_two_connections(units: Units) -> None:
@@ -43,7 +43,7 @@ def test_two_at_once_have_two_connections(units: Units) -> None:
         [row] = outer.rows(BACKEND)
 
         assert backend(units) != row["pid"]
-        assert pools()["read"] == 1
+        assert pools()["at_once"] == 1
 
 
 def test_a_connection_that_broke_is_not_used_again(units: Units) -> None:
@@ -53,21 +53,21 @@ def test_a_connection_that_broke_is_not_used_again(units: Units) -> None:
         uow.rows(END)
 
     assert backend(units)
-    assert pools()["read"] == 0
+    assert pools()["at_once"] == 0
 
 
 def test_an_old_connection_is_renewed(units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
     first = backend(units)
-    monkeypatch.setattr(connections, "_RECYCLE_SECONDS", -1)
+    monkeypatch.setattr(lending, "RECYCLE_SECONDS", -1)
 
     assert backend(units) == first
-    assert not connections._ready[connections.db.engines["read"]]
-    assert pools()["read"] == 0
+    assert not lending._ready[connections.db.engines["at_once"]]
+    assert pools()["at_once"] == 0
 
 
 def test_what_lies_ready_is_closed_with_the_application(units: Units) -> None:
     backend(units)
-    [kept] = connections._ready[connections.db.engines["read"]]
+    [kept] = lending._ready[connections.db.engines["at_once"]]
 
     close_connections()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import DateTime, Uuid, bindparam, update
 
 from circle.accounts import policy
 from circle.accounts.addresses import read_address
@@ -14,11 +14,20 @@ from circle.accounts.passwords import password_matches
 from circle.accounts.queries import find_identity
 from circle.accounts.services.codes import redeem_code
 from circle.kernel.caller import Caller
+from circle.kernel.db import Query
 from circle.kernel.errors import Invalid
 from circle.kernel.ids import digest, new_id, new_secret
 from circle.kernel.uow import UnitOfWork
 
 LIFE = timedelta(days=90)
+
+
+def _wrote(table: type[LoginSession | PersonalToken]) -> Query:
+    writing = update(table).where(table.id == bindparam("id", type_=Uuid()))
+    return Query(lambda: writing.values(wrote_at=bindparam("now", type_=DateTime(timezone=True))), joins=True)
+
+
+_SESSION_WROTE, _TOKEN_WROTE = _wrote(LoginSession), _wrote(PersonalToken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,14 @@ def create_token(
 def revoke_token(uow: UnitOfWork, caller: Caller, token_id: UUID) -> None:
     require_session(caller)
     policy.require_own_token(uow, caller, token_id).revoked_at = uow.now
+
+
+def note_wrote(uow: UnitOfWork, caller: Caller) -> None:
+    """Keep when a credential last wrote, in the transaction of what it wrote: until then a standby may lack it."""
+    if caller.session_id:
+        uow.execute(_SESSION_WROTE, id=caller.session_id, now=uow.now)
+    else:
+        uow.execute(_TOKEN_WROTE, id=caller.token_id, now=uow.now)
 
 
 def note_seen(uow: UnitOfWork, caller: Caller) -> None:

@@ -110,7 +110,7 @@ def _number(number: int) -> Any:
 
 @cache
 def search_statement(shape: Shape) -> Query:
-    return Query(lambda: _select(shape))
+    return Query(lambda: _select(shape), may_lag=True)
 
 
 def _select(shape: Shape) -> Select[*tuple[Any, ...]]:
