@@ -176,6 +176,7 @@ def _found(base: str, query: str) -> set[str]:
 
 def _latency(base: str) -> None:
     """How long after the answer to a new post a search finds it: in peace, and while others post all the time."""
+    _waits(base, 1)  # the workers have started
     print(f"  a new post is found after {_waits(base, 20)}")
     body = json.dumps({"kind": "talk", "body": "一句话。"}).encode()
     posting = [Request.to(f"{base}/v1/circles/{circle_id(2)}/posts", token=TOKEN, method="POST", body=body)]

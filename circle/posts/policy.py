@@ -79,11 +79,11 @@ def required_rank() -> ColumnElement[int]:
     return func.coalesce(Required.rank, 0)
 
 
-def unlocked() -> ColumnElement[bool]:
-    """Tell in SQL whether the reader may open a post; needs the join with `Required`."""
+def unlocked(rank: ColumnElement[int] | None = None) -> ColumnElement[bool]:
+    """Tell in SQL whether the reader may open a post; needs the join with `Required`, or its `rank` from elsewhere."""
     return readable(
         is_preview=Post.access_level == constant(AccessLevel.PREVIEW),
-        required_rank=required_rank(),
+        required_rank=required_rank() if rank is None else rank,
         published_at=Post.published_at,
         author_id=Post.author_id,
     )

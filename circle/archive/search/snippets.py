@@ -2,7 +2,7 @@
 
 import re
 
-from circle.archive.search.folding import fold
+from circle.archive.search.folding import drift, fold
 from circle.kernel.db import Json
 from circle.posts.services.mentions import plain
 
@@ -33,15 +33,14 @@ def marked(text: str, pattern: "re.Pattern[str]") -> list[Json]:
 
 def hits(text: str, pattern: "re.Pattern[str]") -> list[tuple[int, int]]:
     """Return where the pattern stands in the text, found in its folded form."""
-    folded: list[str] = []
-    origin: list[int] = []
-    for at, character in enumerate(text):
-        one = fold(character)
-        folded.append(one)
-        origin += [at] * len(one)
+    folded = fold(text)
+    found = [match.span() for match in pattern.finditer(folded)]
+    if drift(text, folded) == (0, 0):
+        return found  # each character became one
+    origin = [at for at, character in enumerate(text) for _one in fold(character)]
     spans: list[tuple[int, int]] = []
-    for found in pattern.finditer("".join(folded)):
-        start, end = origin[found.start()], origin[found.end() - 1] + 1
+    for begin, after in found:
+        start, end = origin[begin], origin[after - 1] + 1
         if spans and start < spans[-1][1]:
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
         else:

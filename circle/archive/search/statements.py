@@ -174,47 +174,58 @@ def _share_in(text: Any) -> Any:
 
 
 def _seen(shape: Shape, each: FromClause, *, limit: int, by_title: bool = False) -> Select[*tuple[Any, ...]]:
-    """Select the newest documents of a circle that hold what is asked for and that the reader may see."""
+    """Select the newest documents of a circle that hold what is asked for and that the reader may see.
+
+    One after the other until there are enough: a post is looked up in a LATERAL, which no planner hashes or sorts.
+    """
     matched = _matched(shape, each, by_title=by_title)
     found = matched.c
     rules = [FILTERS[name](found, each) for name in sorted(shape.filters)]
-    return (
-        select(*(found[name] for name in _HITS), Post.digest_at.is_not(None).label("is_digest"))
-        .select_from(matched)
-        .correlate(each)
-        .outerjoin(Post, Post.id == found.post_id)
-        .outerjoin(Required, Required.id == Post.access_tier_id)
+    one = select(literal_column("1").label("one")).subquery("one")
+    shown = (
+        select(Post.digest_at.is_not(None).label("is_digest"))
+        .select_from(one.outerjoin(Post, Post.id == found.post_id))
+        .correlate(matched, each)
         .where(_visible(found, each), *rules)
+        .offset(_number(0))
+        .lateral("shown")
+    )
+    proofs = [] if shape.single else _proofs(shape, found)
+    if by_title:
+        proofs.append(_stands(found.title, "everything"))
+    return (
+        select(*(found[name] for name in _HITS), shown.c.is_digest)
+        .select_from(matched.join(shown, true()))
+        .correlate(each)
+        .where(*proofs)
         .order_by(found.shown_at.desc(), found.subject_id.desc())
         .limit(_number(limit))
     )
 
 
 def _matched(shape: Shape, each: FromClause, *, by_title: bool) -> Any:
-    """Select the documents of one circle that hold what is asked for, newest first: a fence that the planner keeps to.
+    """Select the documents of one circle that hold all pairs asked for, newest first, behind a fence.
 
-    Only the index of pairs may find them: `IS TRUE` keeps the one by time out, which would read the whole circle.
+    Only the index of pairs may find them: `IS TRUE` keeps the one by time out, which would read the whole circle. Texts
+    come along as they are stored, and are read when their turn comes.
     """
     document = aliased(SearchDocument, name="document")
     keys = _param("title_pairs" if by_title else "pairs", ARRAY(Integer()))
     here = document.circle_id == each.c.circle_id
-    some = select(*(getattr(document, name) for name in _HITS)).correlate(each)
+    some = select(*(getattr(document, name) for name in _HITS), document.title, document.text).correlate(each)
     if shape.newest and not shape.single:
         some = some.where((tuple_(document.shown_at, document.subject_id) < tuple_(*_after())).is_(True))
     some = some.order_by(document.shown_at.desc(), document.subject_id.desc())
     if shape.single:
         # The newest of the circle, whatever they hold, are read for what the index does not know.
-        some = some.add_columns(document.title, document.text).where(here)
+        some = some.where(here)
         if shape.newest:
             some = some.where(tuple_(document.shown_at, document.subject_id) < tuple_(*_after()))
         some = some.limit(_number(SCANNED))
         newest = some.lateral("newest")
-        return select(*(newest.c[name] for name in _HITS)).where(*_proofs(shape, newest.c)).lateral("matched")
+        return select(*newest.c).where(*_proofs(shape, newest.c)).lateral("matched")
     terms = func.array_append(keys, each.c.circle_key, type_=ARRAY(Integer()))
-    held = [document.terms.contains(terms), here.is_(True), *_proofs(shape, document)]
-    if by_title:
-        held.append(_stands(document.title, "everything"))
-    return some.where(*held).offset(_number(0)).lateral("matched")
+    return some.where(document.terms.contains(terms), here.is_(True)).offset(_number(0)).lateral("matched")
 
 
 def _proofs(shape: Shape, document: Any) -> list[Any]:
@@ -250,7 +261,7 @@ def _visible(found: Any, each: FromClause) -> Any:
     of_post = and_(
         Post.id.is_not(None),
         IS_PUBLISHED,
-        in_each(unlocked(), each),
+        in_each(unlocked(_rank_of_post()), each),
         or_(found.kind != constant(Found.COMMENT), is_there(comment.correlate_except(Comment))),
     )
     own = and_(found.author_id == _param("reader_id", Uuid()), each.c.keeps_own_work)
@@ -262,6 +273,12 @@ def _visible(found: Any, each: FromClause) -> Any:
     )
     of_homework = and_(found.kind == constant(Found.SUBMISSION), or_(own, each.c.teaches), work)
     return or_(of_post, of_homework)
+
+
+def _rank_of_post() -> Any:
+    """Select the rank of the tier that a post is for; a join might read all tiers for each post."""
+    rank = select(Required.rank).where(Required.id == Post.access_tier_id).correlate(Post).scalar_subquery()
+    return func.coalesce(rank, 0)
 
 
 def _with_cards(hit: Any) -> Select[*tuple[Any, ...]]:

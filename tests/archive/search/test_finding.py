@@ -1,5 +1,6 @@
 """What is found, in which order, and how it is shown."""
 
+import re
 from datetime import timedelta
 from itertools import combinations
 from typing import Any
@@ -267,14 +268,33 @@ def test_the_index_finds_and_no_table_is_read_whole(
     assert "Seq Scan" not in plans[0]
 
 
+def test_posts_are_looked_at_one_by_one_until_there_are_enough(
+    world: World, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circle = world.circle()
+    for _ in range(9):
+        world.post(circle, body="琥珀")
+    catch_up(world.units)
+    plans: list[str] = []
+    monkeypatch.setattr(
+        finding, "search_statement", lambda shape: _Explained(search_statement(shape), plans, "ANALYZE")
+    )
+    sql("SET LOCAL enable_seqscan = off")
+
+    circle.owner.api.get("/search?q=琥珀&sort=newest&limit=1").ok()
+
+    looks = [int(loops) for loops in re.findall(r"on posts posts_\d+ .*loops=(\d+)", plans[0])]
+    assert max(looks) == 2, "a page of one, and whether there is more"
+
+
 class _Explained:
     """A statement that notes how it will be run."""
 
-    def __init__(self, query: Query, plans: list[str]) -> None:
-        self._query, self._plans = query, plans
+    def __init__(self, query: Query, plans: list[str], how: str = "COSTS") -> None:
+        self._query, self._plans, self._how = query, plans, how
 
     def send(self, connection: Any, params: Any) -> Any:
-        explained = f"EXPLAIN {self._query.sql}".encode()
+        explained = f"EXPLAIN ({self._how}) {self._query.sql}".encode()
         lines = psycopg.RawCursor(connection).execute(explained, self._query.arguments(params)).fetchall()
         self._plans.append("\n".join(line[0] for line in lines))
         return self._query.send(connection, params)
