@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
+from rq.registry import StartedJobRegistry
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,6 +17,7 @@ from circle.billing import oversight
 from circle.database import newest_revision, present_revision
 from circle.jobs import JobLog
 from circle.kernel.checks import Check
+from circle.kernel.clock import unix_seconds
 from circle.kernel.errors import Unavailable
 from circle.kernel.ids import new_id
 from circle.kernel.outbox import OutboxMessage
@@ -82,7 +84,10 @@ def database_is_migrated(units: Units) -> str | None:
 
 
 def sweeps_run(units: Units) -> str | None:
-    """Tell whether clock and workers live by what they achieve: each queue's most frequent sweep has ended lately."""
+    """Tell whether clock and workers live by what they achieve: each queue's most frequent sweep has ended lately.
+
+    A job that takes hours, such as an export, keeps its queue's sweeps waiting; while it is at work, its worker lives.
+    """
     log, redis = units.use(JobLog), units.use(Redis)
     wrong = []
     for queue in QUEUES:
@@ -92,6 +97,8 @@ def sweeps_run(units: Units) -> str | None:
         sweep = min(sweeps, key=lambda row: row.seconds)
         seconds = log.seconds_since(sweep.job)
         if seconds is not None and seconds < sweep.seconds + _SWEEP_SLACK_SECONDS:
+            continue
+        if redis.zcount(StartedJobRegistry(queue, connection=redis).key, unix_seconds(), "+inf"):
             continue
         since = "never ran" if seconds is None else f"last ended {seconds:.0f} s ago"
         missing = "the worker" if redis.exists(waiting_key(sweep.job)) else "the clock"

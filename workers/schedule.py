@@ -33,7 +33,7 @@ SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("archive.send_weekly", 300, "Circles whose Sunday evening has come: what their members missed."),
     Scheduled("search.catch_up", 5, "Texts and attached files that search has not read yet, and whose ring was lost."),
     Scheduled("search.find_words", 10, "New texts whose words are not known to the ranking yet."),
-    Scheduled("archive.run_imports", 60, "Uploaded archives whose ring was lost or whose worker is gone."),
+    Scheduled("imports.run", 60, "Uploaded archives whose ring was lost or whose worker is gone."),
     Scheduled("exports.build", 60, "Exports whose ring was lost or whose worker is gone."),
     Scheduled("homework.remind", 60, "Members who owe homework, and peers who owe a review."),
     Scheduled("homework.close_peer_reviews", 60, "Peer reviews whose time is over; their works fall to teachers."),

@@ -251,7 +251,7 @@ def _import(make: Maker) -> dict[str, str]:
         .api.post(f"{make.cast.open.path}/imports", {"format": "markdown", "media_id": str(first)})
         .ok(202)
     )
-    load_job("archive.run_imports").run(make.world.units)
+    load_job("imports.run").run(make.world.units)
     make.things[""]["import_id"] = asked["id"]
     make.things[""]["export_id"] = make.world.ask_export(make.by("tier2"), make.cast.open)["id"]
     load_job("exports.build").run(make.world.units)

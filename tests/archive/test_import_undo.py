@@ -31,7 +31,7 @@ def last_import(sql: Any) -> str:
 
 def undo(world: World, circle: BuiltCircle, import_id: str) -> Any:
     circle.owner.api.post(f"/imports/{import_id}/undo").ok(202)
-    world.run_job("archive.run_imports")
+    world.run_job("imports.run")
     return circle.owner.api.get(f"/imports/{import_id}").ok()
 
 
@@ -112,11 +112,11 @@ def test_undoing_twice_or_killed_in_the_middle_is_one_undoing(
     with monkeypatch.context() as broken:
         broken.setattr("circle.archive.services.import_undoing._finish", _die)
         with pytest.raises(KeyboardInterrupt):
-            world.run_job("archive.run_imports")
-    assert world.run_job("archive.run_imports") == 0
+            world.run_job("imports.run")
+    assert world.run_job("imports.run") == 0
 
     clock.advance(import_requests.LEASE + timedelta(seconds=1))
-    assert [world.run_job("archive.run_imports"), world.run_job("archive.run_imports")] == [1, 0]
+    assert [world.run_job("imports.run"), world.run_job("imports.run")] == [1, 0]
 
     told = circle.owner.api.get(f"/imports/{import_id}").ok()
     assert (told["status"], told["counts"]["removed"]) == ("undone", 3)

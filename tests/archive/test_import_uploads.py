@@ -31,7 +31,7 @@ def requested(world: World, circle: BuiltCircle, content: bytes | None = None, *
 
 
 def work(world: World) -> int:
-    return load_job("archive.run_imports").run(world.units)
+    return load_job("imports.run").run(world.units)
 
 
 def test_an_upload_is_imported_by_the_worker_and_told(world: World, doorbell: SilentDoorbell) -> None:
@@ -39,7 +39,7 @@ def test_an_upload_is_imported_by_the_worker_and_told(world: World, doorbell: Si
 
     asked = requested(world, circle)
     assert (asked["status"], asked["total"]) == ("queued", None)
-    assert "archive.run_imports" in doorbell.rung
+    assert "imports.run" in doorbell.rung
     assert work(world) == 1
 
     told = circle.owner.api.get(f"/imports/{asked['id']}").ok()

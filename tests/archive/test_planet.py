@@ -128,7 +128,7 @@ def test_undoing_takes_pictures_out_too_and_they_come_in_again(world: World, tmp
     import_id = sql("SELECT id FROM imports")[0]["id"]
 
     circle.owner.api.post(f"/imports/{import_id}/undo").ok(202)
-    world.run_job("archive.run_imports")
+    world.run_job("imports.run")
     left = sql("SELECT attached_to FROM media")
     world.imported(circle, folder, format="planet")
     world.process_media()
@@ -283,7 +283,7 @@ def test_an_uploaded_zip_is_imported_by_the_worker(world: World) -> None:
     body = {"media_id": str(world.media(circle.owner, content, **about)), "format": "planet"}
     asked_for = circle.owner.api.post(f"{circle.path}/imports", body).ok(202)
 
-    world.run_job("archive.run_imports")
+    world.run_job("imports.run")
 
     told = circle.owner.api.get(f"/imports/{asked_for['id']}").ok()
     assert (told["status"], told["total"], told["counts"]) == ("done", 1, {"created": 1, "failed": 0})

@@ -34,7 +34,7 @@ def build(units: Units) -> int:
 
 
 def take_out(units: Units) -> int:
-    return load_job("archive.run_imports").run(units)
+    return load_job("imports.run").run(units)
 
 
 @pytest.fixture

@@ -6,8 +6,15 @@ from threading import Event
 
 import pytest
 from flask import Flask
+from redis import Redis
+from rq.registry import StartedJobRegistry
 
+from circle import checks
+from circle.checks import sweeps_run
+from circle.jobs import JobLog
 from circle.kernel.checks import Check
+from circle.kernel.clock import unix_seconds
+from circle.kernel.uow import Units
 from circle.web import health
 from tests.client import Api
 
@@ -67,6 +74,21 @@ def test_a_check_that_breaks_is_a_part_that_is_wrong(app_with: AppWith) -> None:
     readiness = health.Readiness((Check("broken", broken),))
 
     assert readiness.ask(app) == {"broken": "ValueError: boom"}
+
+
+def test_the_doctor_takes_a_long_job_for_a_worker_that_lives(
+    units: Units, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    redis, at_work = units.use(Redis), StartedJobRegistry("transfers", connection=units.use(Redis)).key
+    request.addfinalizer(lambda: redis.delete(at_work))
+    monkeypatch.setattr(checks, "QUEUES", ("transfers",))
+    monkeypatch.setattr(JobLog, "seconds_since", lambda _log, _job: 7_200.0)
+
+    redis.zadd(at_work, {"killed:1": unix_seconds() - 1})
+    assert "last ended 7200 s ago" in (sweeps_run(units) or "")
+
+    redis.zadd(at_work, {"export:1": unix_seconds() + 90})
+    assert sweeps_run(units) is None
 
 
 def test_metrics_tell_of_requests_queues_and_outbox(app: Flask, api: Api) -> None:

@@ -36,6 +36,11 @@ def test_rooms_without_a_queue_of_their_own_share_one() -> None:
     assert queue_of("outbox.relay") == queue_of("notifications.send") == QUEUES[0]
 
 
+def test_what_may_take_long_holds_up_neither_mail_nor_money_nor_the_index() -> None:
+    assert queue_of("imports.run") == queue_of("exports.build") == "transfers"
+    assert [name for name in NAMES if queue_of(name) == "search"] == ["search.catch_up", "search.find_words"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_job_that_has_nothing_to_do_says_so_twice(name: str, units: Units) -> None:
     job = jobs.load_job(name)

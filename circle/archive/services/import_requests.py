@@ -32,7 +32,7 @@ from circle.posts.models import Kind
 from circle.posts.services.composing import Gate, read_gate
 
 _ONE_FILE = MediaLimits(images=0, files=1)
-RUN_JOB = "archive.run_imports"
+RUN_JOB = "imports.run"
 # Who works on an import renews this with every batch; longer than the longest look through an archive.
 LEASE = timedelta(minutes=10)
 # What `PostIn` lets a client send.

@@ -158,11 +158,11 @@ def test_importing_twice_or_killed_in_the_middle_changes_nothing(
     with monkeypatch.context() as broken:
         broken.setattr("circle.archive.services.import_circle._settle", _die)
         with pytest.raises(KeyboardInterrupt):
-            world.run_job("archive.run_imports")
+            world.run_job("imports.run")
     rows = sql("SELECT count(*) AS n FROM comments")[0]["n"]
 
     clock.advance(import_requests.LEASE + timedelta(seconds=1))
-    world.run_job("archive.run_imports")
+    world.run_job("imports.run")
 
     told = empty.owner.api.get(f"/imports/{asked['id']}").ok()
     assert (told["status"], sql("SELECT count(*) AS n FROM comments")[0]["n"]) == ("done", rows)
@@ -218,7 +218,7 @@ def refused(world: World, circle: BuiltCircle, content: bytes) -> Any:
     about = {"filename": "a.zip", "content_type": "application/zip", "purpose": "import"}
     body = {"format": "circle", "media_id": str(world.media(circle.owner, content, **about))}
     asked = circle.owner.api.post(f"{circle.path}/imports", body).ok(202)
-    world.run_job("archive.run_imports")
+    world.run_job("imports.run")
     return circle.owner.api.get(f"/imports/{asked['id']}").ok()
 
 
@@ -308,7 +308,7 @@ def test_an_import_is_undone_while_nobody_has_joined(
 
     empty.owner.api.post(f"{path}/undo").ok(202)
     empty.owner.api.post(f"{path}/undo").ok(202)
-    assert [world.run_job("archive.run_imports"), world.run_job("archive.run_imports")] == [1, 0]
+    assert [world.run_job("imports.run"), world.run_job("imports.run")] == [1, 0]
 
     told = empty.owner.api.get(path).ok()
     words = "SELECT count(*) AS n FROM posts WHERE circle_id = :c AND (title <> '' OR body <> '' OR purged_at IS NULL)"
