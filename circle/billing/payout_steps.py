@@ -1,5 +1,8 @@
 """What sends money to creators: claim, call and apply, as in `steps`."""
 
+from functools import partial
+
+from circle.billing.batches import answers
 from circle.billing.providers.base import Outcome, OutcomeState, PayoutOrder, Providers
 from circle.billing.services import payout_sending
 from circle.billing.services.leases import BATCH, Errand
@@ -11,17 +14,17 @@ def send_payouts(units: Units) -> int:
     """Send approved payouts, and find out about those without an answer."""
     with units.write() as uow:
         errands = payout_sending.claim_due_payouts(uow, limit=BATCH)
-    for errand in errands:
-        with isolated("payout_poison", number=errand.order.number):
-            _run(units, errand)
+    for answered in answers(units, "payout_poison", errands, partial(_ask, units)):
+        for errand, outcome in answered:
+            with isolated("payout_poison", number=errand.number), units.write() as uow:
+                payout_sending.apply_payout(uow, errand.number, outcome)
     return len(errands)
 
 
-def _run(units: Units, errand: Errand[PayoutOrder]) -> None:
+def _ask(units: Units, errand: Errand[PayoutOrder]) -> Outcome:
     order = errand.order
     provider = units.use(Providers).get(order.provider)
     outcome = provider.query_payout(order.number) if errand.ask_first else Outcome(OutcomeState.NOT_FOUND)
     if outcome.state == OutcomeState.NOT_FOUND and errand.may_send:
         outcome = provider.payout(order)
-    with units.write() as uow:
-        payout_sending.apply_payout(uow, order.number, outcome)
+    return outcome

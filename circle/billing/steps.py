@@ -4,21 +4,20 @@ A process may die between any two lines here: the row stays `processing`, its le
 the provider about the same number.
 """
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
-import structlog
-
 from circle.billing import ledger_queries, queries
+from circle.billing.batches import SHARED_BATCH, answers, together
 from circle.billing.providers.base import Order, Outcome, OutcomeState, Providers, RefundOrder
-from circle.billing.providers.sandbox import PAGE_TOKEN, Sandbox
+from circle.billing.providers.sandbox import PAGE_TOKEN, Delivery, Sandbox
 from circle.billing.services import attempts, checkouts, outcomes, refunds, releasing, webhooks
 from circle.billing.services.leases import BATCH, Errand
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.isolation import isolated
-from circle.kernel.uow import Units
-
-log = structlog.get_logger(__name__)
+from circle.kernel.uow import UnitOfWork, Units
 
 
 def pay(units: Units, caller: Caller, checkout_id: UUID, *, payment_method: UUID) -> Json:
@@ -51,18 +50,34 @@ def pay_on_page(units: Units, checkout_id: UUID, *, approve: bool) -> None:
 
 def run_errand(units: Units, errand: Errand[Order]) -> None:
     """Do one claimed charge and apply what became of it."""
+    outcome = _ask(units, errand)
+    with units.write() as uow:
+        outcomes.apply(uow, errand.number, outcome)
+
+
+def settle(units: Units, what: str, errands: Sequence[Errand[Order]]) -> None:
+    """Do claimed charges side by side, and apply what became of them, some at a time; `what` names what fails."""
+    for answered in answers(units, what, errands, partial(_ask, units)):
+        news = {errand.number: outcome for errand, outcome in answered}
+        together(units, what, list(news), partial(_apply, news))
+
+
+def _apply(news: Mapping[str, Outcome], uow: UnitOfWork, numbers: Sequence[str]) -> list[str]:
+    return outcomes.apply_each(uow, {number: news[number] for number in numbers})
+
+
+def _ask(units: Units, errand: Errand[Order]) -> Outcome:
+    """Say what an errand says to its provider."""
     order = errand.order
     provider = units.use(Providers).get(order.provider)
+    outcome = Outcome(OutcomeState.NOT_FOUND)
     if errand.give_up:
         outcome = _closed(provider.close(order.number, order.reference))
     elif errand.ask_first:
         outcome = provider.query(order.number, order.reference)
-    else:
-        outcome = Outcome(OutcomeState.NOT_FOUND)
     if outcome.state == OutcomeState.NOT_FOUND and errand.may_send:
         outcome = provider.start(order) if order.on_session else provider.charge(order)
-    with units.write() as uow:
-        outcomes.apply(uow, order.number, outcome)
+    return outcome
 
 
 def close_attempt(units: Units, number: str) -> None:
@@ -92,6 +107,12 @@ def refund(units: Units, caller: Caller, invoice_id: UUID, *, amount: int | None
 
 def run_refund(units: Units, errand: Errand[RefundOrder]) -> None:
     """Do one claimed refund and apply what became of it."""
+    outcome = _ask_back(units, errand)
+    with units.write() as uow:
+        refunds.apply_refund(uow, errand.number, outcome)
+
+
+def _ask_back(units: Units, errand: Errand[RefundOrder]) -> Outcome:
     order = errand.order
     provider = units.use(Providers).get(order.provider)
     outcome = Outcome(OutcomeState.NOT_FOUND)
@@ -99,17 +120,14 @@ def run_refund(units: Units, errand: Errand[RefundOrder]) -> None:
         outcome = provider.query_refund(order.number, order.charge_reference)
     if outcome.state == OutcomeState.NOT_FOUND and errand.may_send:
         outcome = provider.refund(order)
-    with units.write() as uow:
-        refunds.apply_refund(uow, order.number, outcome)
+    return outcome
 
 
 def resolve(units: Units) -> int:
     """Find out what became of attempts without an answer."""
     with units.write() as uow:
         errands = attempts.claim_unanswered(uow, limit=BATCH)
-    for errand in errands:
-        with isolated("attempt_poison", number=errand.order.number):
-            run_errand(units, errand)
+    settle(units, "attempt_poison", errands)
     return len(errands)
 
 
@@ -117,60 +135,49 @@ def send_refunds(units: Units) -> int:
     """Send refunds that wait, and find out about those without an answer."""
     with units.write() as uow:
         errands = refunds.claim_due_refunds(uow, limit=BATCH)
-    for errand in errands:
-        with isolated("refund_poison", number=errand.order.number):
-            run_refund(units, errand)
+    for answered in answers(units, "refund_poison", errands, partial(_ask_back, units)):
+        for errand, outcome in answered:
+            with isolated("refund_poison", number=errand.number), units.write() as uow:
+                refunds.apply_refund(uow, errand.number, outcome)
     return len(errands)
 
 
 def read_inbox(units: Units) -> int:
-    """Ask about everything that notifications speak of."""
+    """Ask about everything that notifications speak of, but for what has come to its end."""
     with units.write() as uow:
-        waiting = webhooks.claim_waiting(uow, limit=BATCH)
-    for event in waiting:
-        with isolated("notification_poison", event_id=str(event.id)) as reading:
-            result = _look_up(units, event)
-        if reading.error is None and result is not None:
-            with units.write() as uow:
-                webhooks.settle(uow, event, result)
-    return len(waiting)
+        claimed, waiting = webhooks.claim_waiting(uow, limit=BATCH)
+    for answered in answers(units, "notification_poison", waiting, partial(_look_up, units)):
+        news = {one.number: (one, outcome) for one, outcome in answered}
+        together(units, "notification_poison", list(news), partial(_take_news, news))
+    return claimed
 
 
-def _look_up(units: Units, event: webhooks.Waiting) -> str | None:
-    """Ask for the truth and apply it; return a word on what was found, None if the provider can't be asked now."""
-    provider = units.use(Providers).get(event.provider)
-    with units.read() as uow:
-        is_ours = webhooks.is_ours(uow, event)
-    if not is_ours:
-        return "not_ours"
-    ask = {"refund": provider.query_refund, "payout": provider.query_payout}.get(event.kind, provider.query)
-    outcome = ask(event.number, event.reference)
-    if outcome.state == OutcomeState.UNKNOWN:
-        return None
-    with units.write() as uow:
-        return webhooks.apply(uow, event, outcome)
+def _take_news(
+    news: Mapping[str, tuple[webhooks.Waiting, Outcome]], uow: UnitOfWork, numbers: Sequence[str]
+) -> list[str]:
+    return webhooks.apply_each(uow, [news[number] for number in numbers])
+
+
+def _look_up(units: Units, waiting: webhooks.Waiting) -> Outcome | None:
+    """Ask for the truth; None if the provider can't be asked now."""
+    provider = units.use(Providers).get(waiting.about.provider)
+    asks = {"charge": provider.query, "refund": provider.query_refund, "payout": provider.query_payout}
+    outcome = asks[waiting.about.kind](waiting.number, waiting.reference)
+    return None if outcome.state == OutcomeState.UNKNOWN else outcome
 
 
 def expire_checkouts(units: Units) -> int:
     """Close checkouts that nobody paid in time. Those with a payment under way wait for its end."""
     with units.read() as uow:
-        due = queries.expired_checkouts(uow, limit=BATCH)
-    closed = 0
-    for checkout_id in due:
-        with isolated("checkout_poison", checkout_id=str(checkout_id)), units.write() as uow:
-            closed += checkouts.expire_checkout(uow, checkout_id)
-    return closed
+        due = queries.expired_checkouts(uow, limit=SHARED_BATCH)
+    return len(together(units, "checkout_poison", due, checkouts.expire_each))
 
 
 def release(units: Units) -> int:
     """Make the creators' money available whose refund window is over."""
     with units.read() as uow:
-        due = ledger_queries.releasable(uow, limit=BATCH)
-    released = 0
-    for invoice_id in due:
-        with isolated("release_poison", invoice_id=str(invoice_id)), units.write() as uow:
-            released += releasing.release(uow, invoice_id)
-    return released
+        due = ledger_queries.releasable(uow, limit=SHARED_BATCH)
+    return len(together(units, "release_poison", due, releasing.release_each))
 
 
 def run_sandbox(units: Units) -> int:
@@ -179,11 +186,11 @@ def run_sandbox(units: Units) -> int:
         return 0
     sandbox = units.use(Sandbox)
     sandbox.ripen()
-    delivered = list[UUID]()
-    for delivery in sandbox.waiting_webhooks():
-        with isolated("sandbox_webhook_poison", event_id=str(delivery.event_id)):
-            with units.write() as uow:
-                webhooks.receive(uow, Sandbox.name, delivery.headers, delivery.body)
-            delivered.append(delivery.event_id)
-    sandbox.mark_delivered(delivered)
+    delivered = together(units, "sandbox_webhook_poison", sandbox.waiting_webhooks(), _receive)
+    sandbox.mark_delivered([one.event_id for one in delivered])
     return len(delivered)
+
+
+def _receive(uow: UnitOfWork, deliveries: Sequence[Delivery]) -> None:
+    for one in deliveries:
+        webhooks.receive(uow, Sandbox.name, one.headers, one.body)

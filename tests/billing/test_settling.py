@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from circle.billing import batches as batches_module
 from circle.billing.services import outcomes
+from circle.billing.services.checkouts import expire_each
+from circle.billing.services.leases import LEASE
 from circle.kernel.clock import ManualClock
 from circle.kernel.uow import UnitOfWork
 from tests.builders.circles import BuiltCircle
@@ -143,3 +147,50 @@ def test_a_poison_answer_does_not_stop_the_others(world: World, clock: ManualClo
     clock.advance(timedelta(minutes=3))
     world.run_billing("resolve")
     assert world.renewals(poison)[0]["status"] == "paid"
+
+
+def test_nothing_is_begun_that_could_outlive_its_lease(
+    world: World, clock: ManualClock, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = due_renewals(world, clock, world.circle(), "ok", "ok", "ok")
+    # The first call takes more than a minute.
+    moments = iter([0.0, 0.0])
+    with monkeypatch.context() as slow:
+        slow.setattr(batches_module, "elapsed", lambda: next(moments, 61.0))
+        assert world.run_billing("charge") == 3
+    assert sql("SELECT count(*) AS n FROM sandbox_charges WHERE created_at = :now", now=clock.now()) == [{"n": 1}]
+
+    clock.advance(LEASE)
+    assert world.run_billing("resolve") == 2
+
+    assert {world.renewals(member)[0]["status"] for member in members} == {"paid"}
+
+
+def test_money_of_many_is_released_together(world: World, clock: ManualClock, sql: Any) -> None:
+    circle, other = world.circle(), world.circle()
+    members = [world.paying_member(circle), world.paying_member(circle), world.paying_member(other)]
+    world.refund(circle.owner, members[0].extra["invoice_id"], amount=500).ok(201)
+
+    clock.advance(timedelta(hours=72))
+    assert world.run_billing("release") == 3
+
+    available = [one.owner.api.get(f"{one.path}/balance").ok()["available"]["amount"] for one in (circle, other)]
+    assert available == [1900 - 500 + 1900, 1900]
+    assert sql("SELECT count(DISTINCT source_id) AS n FROM ledger_transactions WHERE kind = 'release'") == [{"n": 3}]
+
+
+def test_checkouts_expire_together_but_for_one_that_is_being_paid(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    people = [world.person() for _ in range(3)]
+    checkouts = [world.checkout(person, circle) for person in people]
+    ids = [UUID(checkout["id"]) for checkout in checkouts]
+    clock.advance(timedelta(minutes=29))
+    world.pay(people[0], checkouts[0], "slow")
+    clock.advance(timedelta(minutes=2))
+
+    with world.units.write() as uow:
+        # It was found before the payment began.
+        expire_each(uow, ids)
+
+    invoices = [world.invoice(person, one["invoice_id"]) for person, one in zip(people, checkouts, strict=True)]
+    assert [one["status"] for one in invoices] == ["open", "void", "void"]

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from circle.billing.providers.base import UNKNOWN
+from circle.billing.providers.base import UNKNOWN, Outcome
 from circle.kernel.clock import ManualClock
 from tests.builders.people import Person
 from tests.client import Api, Reply, World
@@ -67,6 +67,46 @@ def test_one_event_is_kept_once(world: World, api: Api, clock: ManualClock, sql:
     assert world.run_billing("inbox") == 1
 
     assert sql("SELECT result FROM provider_events") == [{"result": "succeeded"}]
+    assert world.membership(person, circle)["status"] == "active"
+
+
+def test_what_has_come_to_its_end_is_not_asked_about(
+    world: World, api: Api, clock: ManualClock, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circle = world.circle()
+    member = world.paying_member(circle)
+    number = world.invoice(member, member.extra["invoice_id"])["attempts"][0]["number"]
+    asked = list[str]()
+    monkeypatch.setattr(world.sandbox, "query", lambda number, _reference=None: asked.append(number))
+
+    notify(api, world, clock, number=number).ok(200)
+
+    assert world.run_billing("inbox") == 1
+    assert asked == []
+    assert sql("SELECT result, processed_at FROM provider_events") == [
+        {"result": "succeeded", "processed_at": clock.now()}
+    ]
+
+
+def test_much_news_of_one_payment_is_asked_about_once(
+    world: World, api: Api, clock: ManualClock, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circle = world.circle()
+    person, _, number = pending(world, circle)
+    clock.advance(timedelta(minutes=2))
+    ask, asked = world.sandbox.query, list[str]()
+
+    def counted(number: str, reference: str | None = None) -> Outcome:
+        asked.append(number)
+        return ask(number, reference)
+
+    monkeypatch.setattr(world.sandbox, "query", counted)
+    for event in ("evt_1", "evt_2", "evt_3"):
+        notify(api, world, clock, id=event, number=number).ok(200)
+
+    assert world.run_billing("inbox") == 3
+    assert asked == [number]
+    assert [row["result"] for row in sql("SELECT result FROM provider_events")] == ["succeeded"] * 3
     assert world.membership(person, circle)["status"] == "active"
 
 

@@ -75,7 +75,7 @@ def test_a_row_that_fails_in_a_job_is_noticed(
     engines: Engines, worker_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Jobs go on behind such a row; a life must not."""
-    monkeypatch.setattr(webhooks, "is_ours", lambda *_: 1 / 0)
+    monkeypatch.setattr(webhooks, "apply_each", lambda *_: 1 / 0)
 
     with life(engines, worker_id) as begun, pytest.raises(Broken, match="notification_poison"):
         for _ in islice(begun.days(), SOME_DAYS):

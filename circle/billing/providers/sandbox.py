@@ -60,6 +60,9 @@ class Delivery:
     headers: Mapping[str, str]
     body: bytes
 
+    def __str__(self) -> str:
+        return str(self.event_id)
+
 
 class Sandbox:
     """The provider, and the buttons of its page."""

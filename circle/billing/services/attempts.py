@@ -1,5 +1,6 @@
 """Payment attempts: claiming one to be sent, by the payer, on the page, or by the sweeper."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from circle.billing.services import breaker
 from circle.billing.services.checkouts import CHECKOUT_LIFE, checkout_url
 from circle.billing.services.installation import original_providers, require_original
 from circle.billing.services.leases import LEASE, SEND_FOR, Errand
-from circle.billing.services.locks import lock, lock_invoice
+from circle.billing.services.locks import load_by, lock, lock_invoice
 from circle.billing.states import ATTEMPT, UNDER_WAY, AttemptStatus, CheckoutStatus, InvoiceStatus
 from circle.circles.models import Circle
 from circle.kernel.caller import Caller
@@ -114,20 +115,36 @@ def _open_attempt(
 
 def take_attempt(uow: UnitOfWork, attempt: PaymentAttempt) -> Errand[Order]:
     """Claim an attempt for sending, until its lease is over; it is `processing` from here on."""
+    return _take_each(uow, [attempt])[0]
+
+
+def _take_each(uow: UnitOfWork, attempts: Sequence[PaymentAttempt]) -> list[Errand[Order]]:
+    ids = {one.invoice_id for one in attempts}
+    invoices = load_by(uow, Invoice, Invoice.id, ids)
+    circles = load_by(uow, Circle, Circle.id, {one.circle_id for one in invoices.values()})
+    checkouts = load_by(uow, Checkout, Checkout.invoice_id, ids)
+    return [
+        _take(uow, one, invoice, checkouts.get(invoice.id), circles[invoice.circle_id].name)
+        for one in attempts
+        for invoice in (invoices[one.invoice_id],)
+    ]
+
+
+def _take(
+    uow: UnitOfWork, attempt: PaymentAttempt, invoice: Invoice, checkout: Checkout | None, description: str
+) -> Errand[Order]:
     if attempt.status == AttemptStatus.CREATED:
         attempt.status = ATTEMPT.require(AttemptStatus.CREATED, AttemptStatus.PROCESSING)
     attempt.tries += 1
     attempt.sent_at = attempt.sent_at or uow.now
     attempt.lease_until = uow.now + LEASE
-    invoice = uow.session.get_one(Invoice, attempt.invoice_id)
-    checkout = uow.session.scalar(select(Checkout).where(Checkout.invoice_id == invoice.id))
     order = Order(
         number=attempt.number,
         provider=attempt.provider,
         method=attempt.method_reference,
         amount=attempt.amount,
         currency=attempt.currency,
-        description=uow.session.get_one(Circle, invoice.circle_id).name,
+        description=description,
         return_url=checkout_url(uow, checkout.id) if checkout else "",
         on_session=attempt.on_session,
         reference=attempt.reference,
@@ -161,7 +178,7 @@ def claim_unanswered(uow: UnitOfWork, *, limit: int) -> list[Errand[Order]]:
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)
     )
-    errands = [take_attempt(uow, attempt) for attempt in uow.session.scalars(due).all()]
+    errands = _take_each(uow, uow.session.scalars(due).all())
     if errands and breaker.is_open(uow):
         # What nobody waits for is only asked about.
         return [replace(one, may_send=one.may_send and one.order.on_session) for one in errands]

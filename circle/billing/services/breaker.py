@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Integer, cast, exists, func, select, text, update
@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from circle.billing.errors import BillingStopped
 from circle.billing.oversight_models import BreakerTrip, ChargeDay
+from circle.billing.services.leases import Numbered
 from circle.config import Settings
 from circle.kernel import audit
 from circle.kernel.db import Json
@@ -37,13 +38,6 @@ class Rule(StrEnum):
     TOO_MUCH = "too_much"  # more than the price
     TOO_MANY = "too_many"  # more charges in a day than three times the busiest before
     RESTORED = "restored"  # the database came from a back-up: what was charged after it is not known here
-
-
-class Numbered(Protocol):
-    """A claimed charge."""
-
-    @property
-    def number(self) -> str: ...
 
 
 C = TypeVar("C", bound=Numbered)

@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import Uuid, any_, exists, func, literal, select, update
+from sqlalchemy import Uuid, any_, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from circle.billing import events
 from circle.billing.models import Checkout, Invoice, InvoiceKind, PaymentAttempt, Subscription
 from circle.billing.providers.base import Retry
-from circle.billing.services.locks import lock, lock_each, lock_invoice
+from circle.billing.services.locks import lock_each, lock_invoices
 from circle.billing.states import (
     ATTEMPT,
     CHECKOUT,
@@ -74,21 +74,30 @@ def _signer(settings: Settings) -> URLSafeSerializer:
 
 
 def has_payment_under_way(uow: UnitOfWork, invoice_id: UUID) -> bool:
-    found = exists().where(PaymentAttempt.invoice_id == invoice_id, PaymentAttempt.status.in_(UNDER_WAY))
-    return bool(uow.session.scalar(select(found)))
+    return bool(_being_paid(uow, [invoice_id]))
 
 
-def expire_checkout(uow: UnitOfWork, checkout_id: UUID) -> bool:
-    """Close a checkout that is past its time, unless a payment is under way; return whether it closed."""
-    invoice_id = uow.session.scalars(select(Checkout.invoice_id).where(Checkout.id == checkout_id)).one()
-    invoice = lock_invoice(uow, invoice_id)
-    checkout = lock(uow, Checkout, checkout_id)
-    if checkout.status != CheckoutStatus.OPEN or checkout.expires_at > uow.now:
-        return False
-    if has_payment_under_way(uow, invoice.id):
-        return False
-    void_unpaid(uow, invoice)
-    return True
+def expire_each(uow: UnitOfWork, checkout_ids: Sequence[UUID]) -> None:
+    """Close checkouts that are past their time, but those that are paid or being paid by now."""
+    ids = literal(list(checkout_ids), ARRAY(Uuid()))
+    invoices = lock_invoices(
+        uow, uow.session.scalars(select(Checkout.invoice_id).where(Checkout.id == any_(ids))).all()
+    )
+    late = {
+        one.invoice_id
+        for one in lock_each(uow, Checkout, checkout_ids).values()
+        if one.status == CheckoutStatus.OPEN and one.expires_at <= uow.now
+    }
+    paying = _being_paid(uow, late)
+    close_unpaid(uow, [one for one in invoices if one.id in late and one.id not in paying], InvoiceStatus.VOID)
+
+
+def _being_paid(uow: UnitOfWork, invoice_ids: Collection[UUID]) -> set[UUID]:
+    attempts = select(PaymentAttempt.invoice_id).where(
+        PaymentAttempt.invoice_id == any_(literal(list(invoice_ids), ARRAY(Uuid()))),
+        PaymentAttempt.status.in_(UNDER_WAY),
+    )
+    return set(uow.session.scalars(attempts))
 
 
 def void_unpaid(uow: UnitOfWork, invoice: Invoice, *, canceled: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from circle.kernel.uow import UnitOfWork
 
@@ -14,7 +14,15 @@ SEND_FOR = timedelta(hours=20)
 # One batch of a job that talks to a provider.
 BATCH = 50
 
-T = TypeVar("T")
+
+class Numbered(Protocol):
+    """What is asked for at a provider under a number of ours."""
+
+    @property
+    def number(self) -> str: ...
+
+
+T = TypeVar("T", bound=Numbered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,10 @@ class Errand(Generic[T]):
     may_send: bool = True
     # Nothing is to be paid any more: close it at the provider.
     give_up: bool = False
+
+    @property
+    def number(self) -> str:
+        return self.order.number
 
 
 def next_look(uow: UnitOfWork, tries: int) -> datetime:

@@ -159,16 +159,16 @@ def post_refund(uow: UnitOfWork, invoice: Invoice, refund: Refund, provider: str
     _post(uow, Movement.REFUND, refund.id, refund.currency, gains, invoice=invoice)
 
 
-def post_release(uow: UnitOfWork, invoice: Invoice) -> None:
-    """Make what is left of the creator's share available."""
+def post_releases(uow: UnitOfWork, invoices: Sequence[Invoice]) -> None:
+    """Make what is left of the creators' shares available."""
+    _post_each(uow, [_release_of(invoice) for invoice in invoices])
+
+
+def _release_of(invoice: Invoice) -> _Posting:
     left = invoice.amount - invoice.platform_fee - invoice.refunded + _fee_of(invoice, invoice.refunded)
-    _post(
-        uow,
-        Movement.RELEASE,
-        invoice.id,
-        invoice.currency,
-        {_pending(invoice): -left, _available(invoice): left},
-        invoice=invoice,
+    gains = {_pending(invoice): -left, _available(invoice): left}
+    return _Posting(
+        Movement.RELEASE, invoice.id, invoice.currency, gains, circle_id=invoice.circle_id, invoice_id=invoice.id
     )
 
 

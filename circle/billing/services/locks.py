@@ -38,12 +38,27 @@ def lock_each(uow: UnitOfWork, kind: type[T], ids: Collection[UUID]) -> dict[UUI
     return {row.id: row for row in rows}
 
 
+def load_by(uow: UnitOfWork, kind: type[T], column: Any, ids: Collection[UUID]) -> dict[UUID, T]:
+    """Return rows by a unique column, without taking them."""
+    if not ids:
+        return {}
+    rows = uow.session.scalars(select(kind).where(column == any_(literal(list(ids), ARRAY(Uuid())))))
+    return {getattr(row, column.key): row for row in rows}
+
+
 def lock_invoice(uow: UnitOfWork, invoice_id: UUID) -> Invoice:
     """Return an invoice, locked together with the membership that it is for."""
     membership_id = uow.session.scalar(select(Invoice.membership_id).where(Invoice.id == invoice_id))
     if membership_id is not None:
         lock(uow, Membership, membership_id)
     return lock(uow, Invoice, invoice_id)
+
+
+def lock_invoices(uow: UnitOfWork, invoice_ids: Collection[UUID]) -> list[Invoice]:
+    """Return invoices, locked together with the memberships that they are for."""
+    of = select(Invoice.membership_id).where(Invoice.id == any_(literal(list(invoice_ids), ARRAY(Uuid()))))
+    lock_each(uow, Membership, {one for one in uow.session.scalars(of) if one is not None})
+    return list(lock_each(uow, Invoice, invoice_ids).values())
 
 
 def lock_refund(uow: UnitOfWork, number: str) -> tuple[Invoice, Refund] | None:

@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, any_, literal, select
+from sqlalchemy import Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from circle.billing.models import Checkout, Invoice, PaymentAttempt, Subscription
-from circle.billing.services.locks import lock_each
+from circle.billing.services.locks import load_by, lock_each
 from circle.circles.models import Price
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.models import Membership
@@ -60,8 +59,8 @@ def _gather(
 ) -> list[Payment]:
     invoices = [invoice for invoice, _ in due]
     subscriptions = lock_each(uow, Subscription, {one.subscription_id for one in invoices if one.subscription_id})
-    prices = _by(uow, Price, Price.id, {one.price_id for one in invoices if one.price_id})
-    checkouts = _by(uow, Checkout, Checkout.invoice_id, {one.id for one in invoices})
+    prices = load_by(uow, Price, Price.id, {one.price_id for one in invoices if one.price_id})
+    checkouts = load_by(uow, Checkout, Checkout.invoice_id, {one.id for one in invoices})
     places = {(one.membership_id, one.tier_id) for one in invoices if one.membership_id and one.tier_id}
     sitting = seated(uow, places)
     return [
@@ -76,10 +75,3 @@ def _gather(
         )
         for invoice, attempt in due
     ]
-
-
-def _by(uow: UnitOfWork, kind: Any, column: Any, ids: Collection[UUID]) -> dict[UUID, Any]:
-    if not ids:
-        return {}
-    rows = uow.session.scalars(select(kind).where(column == any_(literal(list(ids), ARRAY(Uuid())))))
-    return {getattr(row, column.key): row for row in rows}

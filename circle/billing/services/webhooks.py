@@ -1,20 +1,21 @@
 """Provider notifications: verified, kept once each, and used only to know where to look."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import exists, select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.billing.errors import ForgedNotification, OldNotification, UnreadableNotification
 from circle.billing.inbox_models import ProviderEvent
-from circle.billing.models import PaymentAttempt, Refund
-from circle.billing.payout_models import Payout
 from circle.billing.providers.base import Notification, Outcome, Providers
 from circle.billing.services import outcomes, payout_sending, refunds
 from circle.billing.services.leases import next_look
+from circle.billing.states import AttemptStatus, PayoutStatus, RefundStatus
 from circle.kernel import audit
 from circle.kernel.errors import NotFound
 from circle.kernel.ids import new_id
@@ -23,17 +24,44 @@ from circle.kernel.uow import UnitOfWork
 log = structlog.get_logger(__name__)
 
 JOB = "billing.inbox"
+_NOT_OURS = "not_ours"
+
+
+# What nothing changes any more; a charge that has failed may still turn out to be paid.
+_ENDED = {
+    "charge": frozenset({AttemptStatus.SUCCEEDED}),
+    "refund": frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
+    "payout": frozenset({PayoutStatus.SUCCEEDED, PayoutStatus.FAILED, PayoutStatus.CANCELED}),
+}
+_STANDINGS = text("""
+    SELECT 'charge' AS kind, provider, number, status FROM payment_attempts WHERE number = ANY (:numbers)
+    UNION ALL
+    SELECT 'refund', a.provider, r.number, r.status
+    FROM refunds AS r JOIN payment_attempts AS a ON a.id = r.attempt_id WHERE r.number = ANY (:numbers)
+    UNION ALL
+    SELECT 'payout', provider, number, status FROM payouts WHERE number = ANY (:numbers)
+""")
+
+
+class About(NamedTuple):
+    """What notifications speak of."""
+
+    kind: str
+    provider: str
+    number: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A claimed notification, outside any transaction."""
+    """Claimed notifications of one thing, outside any transaction."""
 
-    id: UUID
-    provider: str
-    kind: str
-    number: str
+    event_ids: tuple[UUID, ...]
+    about: About
     reference: str | None
+
+    @property
+    def number(self) -> str:
+        return self.about.number
 
 
 def receive(uow: UnitOfWork, provider: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -86,8 +114,11 @@ def _keep(uow: UnitOfWork, provider: str, notification: Notification) -> None:
     uow.ring(JOB)
 
 
-def claim_waiting(uow: UnitOfWork, *, limit: int) -> list[Waiting]:
-    """Claim notifications that nobody has looked into, by moving their lease."""
+def claim_waiting(uow: UnitOfWork, *, limit: int) -> tuple[int, list[Waiting]]:
+    """Claim notifications that nobody has looked into, by moving their lease; return how many, and what to ask about.
+
+    Those of what is not ours, and of what has come to its end, are settled at once.
+    """
     due = (
         select(ProviderEvent)
         .where(ProviderEvent.processed_at.is_(None), ProviderEvent.lease_until <= uow.now)
@@ -99,36 +130,51 @@ def claim_waiting(uow: UnitOfWork, *, limit: int) -> list[Waiting]:
     for event in claimed:
         event.tries += 1
         event.lease_until = next_look(uow, event.tries)
-    return [Waiting(event.id, event.provider, event.kind, event.number, event.reference) for event in claimed]
+    told = defaultdict[About, list[ProviderEvent]](list)
+    for event in claimed:
+        # What has a name of its own at its provider is about the charge.
+        kind = event.kind if event.kind in _ENDED else "charge"
+        told[About(kind, event.provider, event.number)].append(event)
+    standings = _standings(uow, told)
+    waiting = list[Waiting]()
+    for about, news in told.items():
+        standing = standings.get(about, _NOT_OURS)
+        if standing == _NOT_OURS or standing in _ENDED[about.kind]:
+            _settle(uow, news, standing)
+        else:
+            reference = next((event.reference for event in news if event.reference), None)
+            waiting.append(Waiting(tuple(event.id for event in news), about, reference))
+    return len(claimed), waiting
 
 
-def is_ours(uow: UnitOfWork, event: Waiting) -> bool:
-    """Tell whether a notification speaks of something that we asked its provider to do."""
-    if event.kind == "payout":
-        ours = exists().where(Payout.number == event.number, Payout.provider == event.provider)
-    elif event.kind == "refund":
-        ours = exists().where(
-            Refund.number == event.number,
-            Refund.attempt_id == PaymentAttempt.id,
-            PaymentAttempt.provider == event.provider,
-        )
-    else:
-        ours = exists().where(PaymentAttempt.number == event.number, PaymentAttempt.provider == event.provider)
-    return bool(uow.session.scalar(select(ours)))
+def _standings(uow: UnitOfWork, things: Collection[About]) -> dict[About, str]:
+    """Return the states of what we asked providers to do; nothing for what is not ours."""
+    if not things:
+        return {}
+    rows = uow.session.execute(_STANDINGS, {"numbers": [one.number for one in things]})
+    return {About(row.kind, row.provider, row.number): row.status for row in rows}
 
 
-def apply(uow: UnitOfWork, event: Waiting, outcome: Outcome) -> str:
-    """Apply the truth about what a notification speaks of; return what that was."""
-    if event.kind == "payout":
-        payout_sending.apply_payout(uow, event.number, outcome)
-    elif event.kind == "refund":
-        refunds.apply_refund(uow, event.number, outcome)
-    else:
-        outcomes.apply(uow, event.number, outcome)
-    return outcome.state.value
+def apply_each(uow: UnitOfWork, heard: Sequence[tuple[Waiting, Outcome]]) -> list[str]:
+    """Apply the truth about what notifications speak of; return the numbers that are left, each for a unit alone."""
+    charges = {one.number: outcome for one, outcome in heard if one.about.kind == "charge"}
+    left = set(outcomes.apply_each(uow, charges)) if charges else set()
+    for one, outcome in heard:
+        if one.number in charges:
+            continue
+        if len(heard) > 1:
+            left.add(one.number)
+        elif one.about.kind == "payout":
+            payout_sending.apply_payout(uow, one.number, outcome)
+        else:
+            refunds.apply_refund(uow, one.number, outcome)
+    for one, outcome in heard:
+        if one.number not in left:
+            _settle(uow, [uow.session.get_one(ProviderEvent, event_id) for event_id in one.event_ids], outcome.state)
+    return [one.number for one, _ in heard if one.number in left]
 
 
-def settle(uow: UnitOfWork, event: Waiting, result: str) -> None:
-    row = uow.session.get_one(ProviderEvent, event.id)
-    row.processed_at = row.processed_at or uow.now
-    row.result = result
+def _settle(uow: UnitOfWork, news: Sequence[ProviderEvent], result: str) -> None:
+    for event in news:
+        event.processed_at = event.processed_at or uow.now
+        event.result = result
