@@ -46,7 +46,6 @@ _NEEDLESS = "billing.verify"
 _LOOK = timedelta(hours=2)
 _LOOKS = 12
 _WHOLE_EVERY = 6
-_ANSWERS = ("billing.sandbox", "billing.inbox", "billing.resolve", "billing.refund", "billing.pay_out")
 _MOST_ROUNDS = 500
 _DAY = 24 * 60 * 60
 
@@ -63,13 +62,21 @@ _STANDINGS = text("""
     ) AS s ON true
     WHERE m.circle_id = :circle_id
 """)
-# Whether anything waits for an answer; most of the day in a small circle nothing does.
-_WAITS = text("""
-    SELECT EXISTS (SELECT FROM payment_attempts WHERE status IN ('created', 'processing', 'requires_action'))
-        OR EXISTS (SELECT FROM refunds WHERE status IN ('pending', 'processing'))
-        OR EXISTS (SELECT FROM payouts WHERE status IN ('approved', 'in_transit'))
-        OR EXISTS (SELECT FROM sandbox_events WHERE delivered_at IS NULL)
-        OR EXISTS (SELECT FROM provider_events WHERE processed_at IS NULL)
+# Whose turn it is to look for answers; most of the day in a small circle nobody's. Each by the condition by which the
+# job itself finds its rows.
+_DUE = text("""
+    SELECT EXISTS (SELECT FROM sandbox_events WHERE delivered_at IS NULL)
+            OR EXISTS (SELECT FROM sandbox_charges WHERE state = 'processing' AND settles_at <= :now)
+            OR EXISTS (SELECT FROM sandbox_refunds WHERE state = 'processing' AND settles_at <= :now)
+            OR EXISTS (SELECT FROM sandbox_payouts WHERE state = 'processing' AND settles_at <= :now)
+            AS "billing.sandbox",
+        EXISTS (SELECT FROM provider_events WHERE processed_at IS NULL AND lease_until <= :now) AS "billing.inbox",
+        EXISTS (SELECT FROM payment_attempts WHERE status IN ('processing', 'requires_action') AND lease_until <= :now)
+            AS "billing.resolve",
+        EXISTS (SELECT FROM refunds WHERE status IN ('pending', 'processing') AND lease_until <= :now)
+            AS "billing.refund",
+        EXISTS (SELECT FROM payouts WHERE status IN ('approved', 'in_transit') AND lease_until <= :now)
+            AS "billing.pay_out"
 """)
 _CHARGED_TWICE = text("""
     SELECT i.subscription_id, i.period_no FROM sandbox_charges s
@@ -144,8 +151,8 @@ class Life:
             self.scene.clock.set(tick - timedelta(seconds=1))
             if look % _WHOLE_EVERY == 0:
                 self._work(list(self._sweeps))
-            elif self._waits():
-                self._work(_ANSWERS)
+            else:
+                self._work(self._due())
 
     def _turns(self, morning: datetime) -> list[tuple[datetime, str, Callable[[], None]]]:
         """Return who does what at which moment of the day, in their order."""
@@ -202,16 +209,18 @@ class Life:
         """Run jobs once each, then again those that found something or were rung for, until nothing is left."""
         rung = self._doorbell.rung
         for _ in range(_MOST_ROUNDS):
+            if not names:
+                return
             rung.clear()
             found = {name for name in names if self._sweeps[name].run(self.scene.units)}
             names = [name for name in self._sweeps if name in found or name in rung]
-            if not names:
-                return
         self._errors.append(f"{', '.join(names)} do not come to an end")
 
-    def _waits(self) -> bool:
+    def _due(self) -> list[str]:
+        """Return the jobs that would find something to ask for."""
         with self.scene.units.read() as uow:
-            return bool(uow.session.scalar(_WAITS))
+            due = uow.session.execute(_DUE, {"now": uow.now}).mappings().one()
+        return [name for name, is_due in due.items() if is_due]
 
     def _look_at_everything(self, day: date) -> None:
         units = self.scene.units
