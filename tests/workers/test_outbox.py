@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from circle import jobs
+from circle import jobs, testmode
 from circle.checks import outbox_is_empty_enough
 from circle.kernel import outbox
 from circle.kernel.clock import ManualClock
+from circle.kernel.queue import SilentDoorbell
 from circle.kernel.uow import Units
 from tests.client import Api, World
 
@@ -69,8 +70,23 @@ def test_a_drain_says_what_ran(world: World, api: Api) -> None:
     for _ in range(3):
         api.post("/auth/codes", {"email": world.person().email, "purpose": "login"}).ok(204)
 
-    assert api.post("/test/drain").ok(200) == {"ran": {"outbox.relay": 3}, "rounds": 2}
-    assert api.post("/test/drain").ok(200) == {"ran": {}, "rounds": 1}
+    assert api.post("/test/drain").ok(200) == {"ran": {"outbox.relay": 3}, "rounds": 2, "left": []}
+    assert api.post("/test/drain").ok(200) == {"ran": {}, "rounds": 1, "left": []}
+
+
+def test_a_drain_whose_time_is_up_says_what_is_left_and_rings_for_it(
+    world: World, api: Api, doorbell: SilentDoorbell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.post("/auth/codes", {"email": world.person().email, "purpose": "login"}).ok(204)
+    doorbell.rung.clear()
+    # The drain waits for nobody, begins its first round, and has no time for a second.
+    moments = iter([0.0, 0.0, 0.0])
+    monkeypatch.setattr(testmode, "elapsed", lambda: next(moments, testmode.DRAIN_SECONDS))
+
+    done = api.post("/test/drain").ok(200)
+
+    assert done == {"ran": {"outbox.relay": 1}, "rounds": 1, "left": ["outbox.relay"]}
+    assert doorbell.rung == ["outbox.relay"]
 
 
 def test_what_has_served_is_forgotten(
