@@ -54,7 +54,7 @@ class Import(Base):
     status: Mapped[str]
     # The uploaded archive; None where the command line reads a file of its own.
     media_id: Mapped[UUID | None] = mapped_column(ForeignKey("media.id"))
-    # As the request gave them: kind, access, author_id, source, site.
+    # As the request gave them: kind, access, author_id, source, site, dry_run.
     options: Mapped[Json]
     # Files in the archive, known once it has been looked through.
     total: Mapped[int | None]
@@ -79,6 +79,11 @@ class Import(Base):
         CheckConstraint("status IN ('queued', 'running', 'done', 'failed', 'undoing', 'undone')", name="status"),
         CheckConstraint("(finished_at IS NULL) = (status IN ('queued', 'running'))", name="finished"),
     )
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it only tells what it would come to."""
+        return bool(self.options.get("dry_run"))
 
 
 class ImportedFile(Base):

@@ -110,6 +110,7 @@ def import_page(found: Import, language: Language) -> Json:
         "circle_id": found.circle_id,
         "format": found.format,
         "status": found.status,
+        "dry_run": found.is_rehearsal,
         "total": found.total,
         "counts": found.counts,
         "report": [{**one, "message": say_fault(one["code"], language, one["data"])} for one in found.report],

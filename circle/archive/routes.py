@@ -179,7 +179,7 @@ def arrange_column(uow: UnitOfWork, caller: Caller, column_id: UUID, body: Json,
     errors=(*FILING, CircleClosed, errors.ImportRunning, errors.CircleNotEmpty),
 )
 def request_import(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json) -> Json:
-    """Import an uploaded archive; a worker does it, and `GET /imports/{id}` tells how far it is."""
+    """Import an uploaded archive, or rehearse it; a worker does it, and `GET /imports/{id}` tells how far it is."""
     return queries.import_page(import_requests.request_import(uow, caller, circle_id, **body), language())
 
 

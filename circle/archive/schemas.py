@@ -169,6 +169,12 @@ class ImportIn(Schema):
             "example": "https://blog.example.org",
         },
     )
+    dry_run = Bool(
+        metadata={
+            "description": "Only tell in counts and report what would happen. The upload stays for a day.",
+            "example": False,
+        }
+    )
 
 
 class ImportNoteOut(Schema):
@@ -184,6 +190,7 @@ class ImportOut(Schema):
     circle_id = Id(required=True)
     format = Choice(ImportFormat, required=True, metadata={"example": ImportFormat.MARKDOWN})
     status = Choice(ImportStatus, required=True, metadata={"example": ImportStatus.RUNNING})
+    dry_run = OutBool(required=True, metadata={"example": False})
     total = OutInt(required=True, allow_none=True, metadata={"example": 430})
     counts = Dict(
         required=True,

@@ -113,7 +113,7 @@ def _import(
             planned = requests.plan_import(uow, target.owner, target.circle_id, **target.options, **options)
             rehearsed = requests.running_of(uow, planned)
     if dry_run:
-        return rehearse(units, rehearsed, path, progress)
+        return rehearse(units, rehearsed, path, progress=progress)
     with units.write() as uow:
         found = requests.request_import(uow, target.owner, target.circle_id, **target.options, **options)
         running = requests.take_up(uow, found.id)

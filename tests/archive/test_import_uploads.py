@@ -57,6 +57,53 @@ def test_running_the_job_twice_imports_once(world: World) -> None:
     assert len(circle.owner.api.get(f"{circle.path}/posts").ok()["items"]) == 2
 
 
+def test_a_rehearsal_tells_what_would_happen_and_its_upload_does_for_the_import(world: World) -> None:
+    circle = world.circle()
+    body = {"media_id": uploaded(world, circle.owner), "format": "markdown"}
+    path = f"{circle.path}/imports"
+
+    asked = circle.owner.api.post(path, {**body, "dry_run": True}).ok(202)
+    assert [work(world), work(world)] == [1, 0]
+
+    told = circle.owner.api.get(f"/imports/{asked['id']}").ok()
+    assert (told["status"], told["dry_run"], told["total"]) == ("done", True, 3)
+    assert told["counts"] == {"created": 2, "failed": 1}
+    assert [one["path"] for one in told["report"]] == ["甲/坏.md"]
+    for below in ("posts", "columns", "tags"):
+        assert circle.owner.api.get(f"{circle.path}/{below}").ok()["items"] == []
+
+    imported = circle.owner.api.post(path, body).ok(202)
+    work(world)
+    assert imported["dry_run"] is False
+    assert circle.owner.api.get(f"/imports/{imported['id']}").ok()["counts"] == told["counts"]
+    assert len(circle.owner.api.get(f"{circle.path}/posts").ok()["items"]) == 2
+
+
+def test_a_rehearsal_compares_with_what_is_there_and_can_not_be_undone(world: World) -> None:
+    circle = world.circle()
+    requested(world, circle)
+    work(world)
+
+    asked = requested(world, circle, dry_run=True)
+    work(world)
+
+    told = circle.owner.api.get(f"/imports/{asked['id']}").ok()
+    assert told["counts"] == {"unchanged": 2, "failed": 1}
+    refused = circle.owner.api.post(f"/imports/{asked['id']}/undo")
+    assert (refused.code, refused.json["detail"]) == ("wrong_state", "It was a rehearsal: nothing came in.")
+    assert len(circle.owner.api.get(f"{circle.path}/posts").ok()["items"]) == 2
+
+
+def test_a_rehearsal_of_what_can_not_be_read_is_refused_as_the_import_would_be(world: World) -> None:
+    circle = world.circle()
+    asked = requested(world, circle, zip_of({"../up.md": "坏"}), dry_run=True)
+
+    work(world)
+
+    told = circle.owner.api.get(f"/imports/{asked['id']}").ok()
+    assert (told["status"], told["refusal"]) == ("failed", "It has a path that leads out of the archive.")
+
+
 def test_an_archive_that_can_not_be_read_is_refused_with_a_reason(world: World) -> None:
     circle = world.circle()
     asked = requested(world, circle, zip_of({"../up.md": "坏", "ok.md": "好"}))

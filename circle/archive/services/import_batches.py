@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -98,6 +98,14 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     report: list[Json] = field(default_factory=list)
+
+
+# Called by a rehearsal with how many files there are, and what was found so far.
+Keep = Callable[[int, Tally], None]
+
+
+def nobody_keeps(_total: int, _tally: Tally) -> None:
+    """What is found goes to the caller alone."""
 
 
 class Judged(NamedTuple):

@@ -25,7 +25,7 @@ from circle.archive.importing.circles import LIVING, RECORDS, BadRow, CircleArch
 from circle.archive.importing.faults import ArchiveRefused
 from circle.archive.importing.survey import Progress, nobody_watches
 from circle.archive.models import ImportedRecord
-from circle.archive.services.import_batches import Tally, Verdict
+from circle.archive.services.import_batches import Keep, Tally, Verdict
 from circle.archive.services.import_files import bring_files
 from circle.archive.services.import_requests import Running, finish, note_progress
 from circle.checkins.entry_models import Certificate
@@ -92,14 +92,13 @@ def import_circle(units: Units, running: Running, archive: CircleArchive, progre
     return work.tally
 
 
-def rehearse_circle(
-    units: Units, running: Running, archive: CircleArchive, progress: Progress = nobody_watches
-) -> Tally:
-    """Return what would come in, as far as reading tells; nothing is written."""
+def rehearse_circle(units: Units, running: Running, archive: CircleArchive, progress: Progress, keep: Keep) -> Tally:
+    """Return what would come in, as far as reading tells; nothing of it is written. Errors: those of `keep`."""
     work = _survey(units, running, archive, progress)
     for kept in (*LIVING, *RECORDS):
         for lines in _batches(work, kept):
             work.tally.counts[Verdict.CREATED] += len(lines)
+            keep(work.total, work.tally)
     return work.tally
 
 

@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from circle.archive.importing.faults import ArchiveRefused
 from circle.archive.models import Import
-from circle.archive.services.import_formats import do_import
-from circle.archive.services.import_requests import LeaseLost, Running, refuse, take_up
+from circle.archive.services.import_batches import Tally
+from circle.archive.services.import_formats import do_import, rehearse
+from circle.archive.services.import_requests import LeaseLost, Running, finish, note_progress, refuse, take_up
 from circle.archive.services.import_undoing import undo_due_import
 from circle.kernel.errors import CircleError
 from circle.kernel.isolation import isolated
@@ -71,7 +72,10 @@ def _run(units: Units, running: Running, found: Import, media: Media) -> None:
         try:
             with NamedTemporaryFile(suffix=".zip") as file:
                 _download(units.use(Storage), media, file)
-                do_import(units, running, file.name, media.filename)
+                if running.is_rehearsal:
+                    _rehearse(units, running, file.name, media.filename)
+                else:
+                    do_import(units, running, file.name, media.filename)
         except ArchiveRefused as refused:
             reason = refused.reason or refused.text
         except (StorageUnavailable, LeaseLost):
@@ -84,6 +88,20 @@ def _run(units: Units, running: Running, found: Import, media: Media) -> None:
             _refuse(uow, found, reason)
         else:
             detach_from(uow, [running.id])
+
+
+def _rehearse(units: Units, running: Running, place: str, name: str) -> None:
+    """Note what an import would come to, as it is found. Errors: ArchiveRefused, LeaseLost."""
+    held = running
+
+    def keep(total: int, tally: Tally) -> None:
+        nonlocal held
+        with units.write() as uow:
+            held = note_progress(uow, held, total=total, counts=tally.counts, report=tally.report)
+
+    rehearse(units, running, place, name, keep=keep)
+    with units.write() as uow:
+        finish(uow, held)
 
 
 def _refuse(uow: UnitOfWork, found: Import, reason: Text) -> None:

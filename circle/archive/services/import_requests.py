@@ -64,6 +64,7 @@ class Running:
     zone: ZoneInfo
     limits: Limits
     format: ImportFormat
+    is_rehearsal: bool
     # Staff and guests by their address or name in lower case: whom front matter may name as authors.
     authors: Mapping[str, UUID]
 
@@ -106,6 +107,7 @@ def plan_import(
     author_id: UUID | None = None,
     source: str = "",
     site: str = "",
+    dry_run: bool = False,
 ) -> Import:
     """Return an import that may be made, not yet stored.
 
@@ -124,6 +126,7 @@ def plan_import(
         "author_id": str(author_id or caller.user_id),
         "source": source,
         "site": site,
+        "dry_run": dry_run,
     }
     return Import(
         id=new_id(),
@@ -201,6 +204,7 @@ def running_of(uow: UnitOfWork, found: Import) -> Running:
             files=settings.max_files,
         ),
         format=ImportFormat(found.format),
+        is_rehearsal=found.is_rehearsal,
         authors=_authors(uow, found.circle_id),
     )
 
@@ -244,7 +248,7 @@ def finish(uow: UnitOfWork, running: Running) -> None:
     audit.record(
         uow,
         running.caller,
-        "import.finish",
+        "import.rehearse" if running.is_rehearsal else "import.finish",
         circle_id=running.circle_id,
         subject_kind="import",
         subject_id=running.id,

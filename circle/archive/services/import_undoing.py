@@ -25,6 +25,8 @@ from circle.archive.services.import_talk import derived_id
 from circle.kernel import audit, changes
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
+from circle.kernel.state import WrongState
+from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork, Units
 from circle.media.services.attachments import detach_from
 from circle.posts import events
@@ -36,6 +38,7 @@ from circle.posts.services.tagging import reorder_tags_alone
 # Posts of one transaction.
 BATCH = 100
 _FIRST_ID = UUID(int=0)
+_REHEARSED = Text("这只是一次预演，什么都没有导入。", "It was a rehearsal: nothing came in.")
 
 
 @dataclass(slots=True)
@@ -58,6 +61,8 @@ def request_undo(uow: UnitOfWork, caller: Caller, import_id: UUID) -> Import:
     uow.session.refresh(found, with_for_update=True)
     if found.status in {ImportStatus.UNDOING, ImportStatus.UNDONE}:
         return found
+    if found.is_rehearsal:
+        raise WrongState(state=found.status).because(_REHEARSED)
     is_circle = found.format == ImportFormat.CIRCLE
     if is_circle:
         require_exporter(uow, caller, found.circle_id, ExportScope.CIRCLE)

@@ -30,7 +30,7 @@ from circle.archive.importing.survey import (
     survey,
 )
 from circle.archive.models import ImportFormat
-from circle.archive.services.import_batches import Draft, Tally, Verdict, count, judge, take_over
+from circle.archive.services.import_batches import Draft, Keep, Tally, Verdict, count, judge, take_over
 from circle.archive.services.import_media import show_files, upload_files
 from circle.archive.services.import_places import prepare_shelves, renumber
 from circle.archive.services.import_requests import Running, finish, note_progress
@@ -63,15 +63,17 @@ def run_import(units: Units, running: Running, source: Source, progress: Progres
     return tally
 
 
-def rehearse_import(units: Units, running: Running, source: Source, progress: Progress = nobody_watches) -> Tally:
-    """Return what an import would come to; nothing is written."""
+def rehearse_import(units: Units, running: Running, source: Source, progress: Progress, keep: Keep) -> Tally:
+    """Return what an import would come to; nothing of it is written. Errors: those of `keep`."""
     archive = _archive_of(running, source)
     found = survey(archive, progress)
     tally = _tally_of(found)
+    keep(found.total, tally)
     for drafts in _batches(running, archive, found, tally, Besides(source)):
         with units.read() as uow:
             for judged in judge(uow, running, drafts):
                 count(tally, *judged)
+        keep(found.total, tally)
         progress("comparing", drafts[-1].entry.order + 1, found.total)
     return tally
 

@@ -115,6 +115,21 @@ def test_an_export_of_an_import_is_the_same(
     assert [table for table, rows in before.items() if not rows] == [], "a table that no row stands for"
 
 
+def test_a_rehearsal_counts_and_leaves_the_circle_empty(
+    world: World, lived_in: BuiltCircle, empty: BuiltCircle, sql: Any
+) -> None:
+    export = world.export(lived_in.owner, lived_in, "circle", "archive").content
+    upload = {"filename": "export.zip", "content_type": "application/zip", "purpose": "import"}
+    body = {"media_id": str(world.media(empty.owner, export, **upload)), "format": "circle", "dry_run": True}
+    asked = empty.owner.api.post(f"{empty.path}/imports", body).ok(202)
+
+    world.run_job("imports.run")
+
+    told = empty.owner.api.get(f"/imports/{asked['id']}").ok()
+    assert (told["status"], set(told["counts"]), told["counts"]["created"]) == ("done", {"created"}, told["total"])
+    assert sql("SELECT count(*) AS n FROM posts WHERE circle_id = :c", c=empty.id)[0]["n"] == 0
+
+
 def test_what_came_in_lives(world: World, lived_in: BuiltCircle, empty: BuiltCircle, tmp_path: Path) -> None:
     export = world.export(lived_in.owner, lived_in, "circle", "archive")
     bring(world, empty, export.content, tmp_path)
