@@ -6,7 +6,7 @@ from typing import cast
 from weakref import WeakKeyDictionary
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Engine, PoolProxiedConnection
+from sqlalchemy import Engine, PoolProxiedConnection, QueuePool
 
 from circle.kernel.clock import elapsed
 from circle.kernel.uow import Driver
@@ -36,15 +36,21 @@ def _lying_ready(engine: Engine) -> list[_Kept]:
     return _ready.setdefault(engine, []) if found is None else found
 
 
+def _size(engine: Engine) -> int:
+    return cast("QueuePool", engine.pool).size()
+
+
 class Loan:
     """One autocommit connection for compiled statements.
 
     It lies ready for whoever is next, goes back to the pool to be renewed when it is old, and is dropped when it broke.
+    Of a pool of n, n - 1 lie ready at most: after a crowd of threads there is still one for who needs a session.
     """
 
-    __slots__ = ("_kept", "_lying")
+    __slots__ = ("_engine", "_kept", "_lying")
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._lying = _lying_ready(engine)
         try:
             self._kept = self._lying.pop()
@@ -61,7 +67,7 @@ class Loan:
         kept = self._kept
         if not kept.usable:
             kept.pooled.invalidate()
-        elif elapsed() - kept.since > RECYCLE_SECONDS:
+        elif elapsed() - kept.since > RECYCLE_SECONDS or len(self._lying) >= _size(self._engine) - 1:
             kept.pooled.close()
         else:
             self._lying.append(kept)

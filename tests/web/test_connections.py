@@ -1,12 +1,13 @@
 """Connections for compiled statements: they lie ready for the next one, and one that broke is not used again."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import Integer, literal_column, select
+from sqlalchemy import Integer, literal_column, select, text
 
 from circle.kernel.db import Query
 from circle.kernel.uow import Units
@@ -44,6 +45,18 @@ def test_two_at_once_have_two_connections(units: Units) -> None:
 
         assert backend(units) != row["pid"]
         assert pools()["at_once"] == 1
+
+
+def test_a_crowd_of_threads_leaves_connections_for_sessions(units: Units) -> None:
+    pool = connections.db.engines["at_once"].pool
+    crowd = ExitStack()
+    for _ in range(pool.size() + pool._max_overflow):
+        crowd.enter_context(PooledConnections().reader())
+    crowd.close()
+
+    with units.read() as uow:
+        assert uow.session.scalar(text("SELECT 1")) == 1
+    assert lending.lying_ready(connections.db.engines["at_once"]) == pool.size() - 1
 
 
 def test_a_connection_that_broke_is_not_used_again(units: Units) -> None:
