@@ -2,22 +2,28 @@
 
 A message is delivered by the relay after the commit, at least once per key, with back-off; a message of a
 rolled-back transaction never existed. `UNIQUE(key)` makes a second announcement of one thing impossible.
+
+Circles take turns (`_CLAIM`): one that has a hundred thousand messages to send is one among those that have any. A
+message has a turn from when it is due until somebody takes it, so that what waits for tomorrow costs no claim anything.
 """
 
+import secrets
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy import BigInteger, Identity, Index, delete, select, text, update
+from sqlalchemy import BigInteger, Identity, Index, delete, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from circle.kernel.db import Base, Json, Query
 from circle.kernel.isolation import isolated
-from circle.kernel.uow import UnitOfWork, Units
+from circle.kernel.uow import Rows, UnitOfWork, Units
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +33,18 @@ LEASE = timedelta(minutes=2)
 MAX_ATTEMPTS = 12
 _FIRST_RETRY = timedelta(seconds=10)
 _LAST_RETRY = timedelta(hours=6)
+# Messages that are given their turn in one transaction, and so many times before some are delivered: the end of quiet
+# hours makes many due at once.
+_CALLED_AT_ONCE = 5_000
+_CALLS = 20
 # How long the key of a delivered message makes a second announcement impossible; one that was given up stays longer.
 KEEP_DELIVERED = timedelta(days=30)
 KEEP_FAILED = timedelta(days=90)
+
+_WAITS = "delivered_at IS NULL AND failed_at IS NULL"
+# What belongs to no circle shares one turn.
+_TURN = "hashtextextended(coalesce(CAST(circle_id AS text), ''), 0)"
+_LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 class OutboxMessage(Base):
@@ -42,13 +57,18 @@ class OutboxMessage(Base):
     payload: Mapped[Json]
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    # Whose turn it waits for, while it is due and nobody has taken it: a hash of its circle. Ids would not do: those
+    # made at the same time lie close together, and a turn that begins anywhere would hardly ever begin there.
+    turn: Mapped[int | None] = mapped_column(BigInteger)
     attempts: Mapped[int] = mapped_column(default=0)
     delivered_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
     error: Mapped[str | None]
 
     __table_args__ = (
-        Index("ix_outbox_due", "due_at", postgresql_where=text("delivered_at IS NULL AND failed_at IS NULL")),
+        Index("ix_outbox_due", "due_at", postgresql_where=text(_WAITS)),
+        Index("ix_outbox_later", "due_at", postgresql_where=text(f"turn IS NULL AND {_WAITS}")),
+        Index("ix_outbox_turn", "topic", "turn", "due_at", postgresql_where=text(f"turn IS NOT NULL AND {_WAITS}")),
     )
 
 
@@ -82,15 +102,81 @@ class DeliveryFailed(Exception):
 
 
 _PUT = Query(
-    lambda: text("""
-        INSERT INTO outbox (key, topic, payload, circle_id, due_at, attempts, created_at)
-        SELECT key, topic, CAST(payload AS jsonb), circle_id, due_at, 0, :now
+    lambda: text(f"""
+        INSERT INTO outbox (key, topic, payload, circle_id, due_at, turn, attempts, created_at)
+        SELECT key, topic, CAST(payload AS jsonb), circle_id, due_at, CASE WHEN due_at <= :now THEN {_TURN} END, 0, :now
         FROM unnest(
             CAST(:keys AS text[]), CAST(:topics AS text[]), CAST(:payloads AS text[]), CAST(:circle_ids AS uuid[]),
             CAST(:due AS timestamptz[])
         ) AS message (key, topic, payload, circle_id, due_at)
         ON CONFLICT (key) DO NOTHING
-    """)
+    """)  # noqa: S608 - constants of this page
+)
+_CALL_UP = Query(
+    lambda: text(f"""
+        WITH due AS (
+            SELECT id FROM outbox WHERE turn IS NULL AND {_WAITS} AND due_at <= :now
+            ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
+        ), called AS (
+            UPDATE outbox SET turn = {_TURN} FROM due WHERE outbox.id = due.id RETURNING outbox.id
+        )
+        SELECT count(*) AS called FROM called
+    """)  # noqa: S608 - constants of this page
+)
+# Found by hopping along ix_outbox_turn, so that it costs a batch of hops however many messages wait: which topics have
+# any; of each topic, which turns, from a random one upwards and round again; of each turn, the oldest. A topic gets its
+# part of the batch (log-in codes never wait for a circle's mail), a turn its part of the topic's. A turn is asked for
+# as a range: if it were an equal one, the planner would rather look through everybody's oldest, by ix_outbox_due.
+_CLAIM = Query(
+    lambda: text(f"""
+        WITH RECURSIVE topics AS (
+            (SELECT topic FROM outbox WHERE turn IS NOT NULL AND {_WAITS} ORDER BY topic LIMIT 1)
+            UNION ALL
+            SELECT (
+                SELECT outbox.topic FROM outbox
+                WHERE outbox.topic > topics.topic AND turn IS NOT NULL AND {_WAITS} ORDER BY outbox.topic LIMIT 1
+            ) FROM topics WHERE topics.topic IS NOT NULL
+        ), lanes AS (
+            SELECT topic, greatest(CAST(:limit AS bigint) / count(*) OVER (), 1) AS most
+            FROM topics WHERE topic = ANY(CAST(:named AS text[])) <> CAST(:others AS boolean)
+        ), turns AS MATERIALIZED (
+            SELECT lanes.topic, found.turn, greatest(lanes.most / count(*) OVER (PARTITION BY lanes.topic), 1) AS most
+            FROM lanes CROSS JOIN LATERAL (
+                SELECT walk.turn
+                FROM (VALUES (1, CAST(:start AS bigint), {_MOST}), (2, {_LEAST}, CAST(:start AS bigint) - 1))
+                    AS lap (number, least, most)
+                CROSS JOIN LATERAL (
+                    WITH RECURSIVE hop AS (
+                        (
+                            SELECT outbox.turn FROM outbox
+                            WHERE outbox.topic = lanes.topic AND outbox.turn BETWEEN lap.least AND lap.most AND {_WAITS}
+                            ORDER BY outbox.turn LIMIT 1
+                        )
+                        UNION ALL
+                        SELECT (
+                            SELECT outbox.turn FROM outbox
+                            WHERE outbox.topic = lanes.topic AND outbox.turn > hop.turn AND outbox.turn <= lap.most
+                                AND {_WAITS}
+                            ORDER BY outbox.turn LIMIT 1
+                        ) FROM hop WHERE hop.turn IS NOT NULL
+                    )
+                    SELECT hop.turn FROM hop WHERE hop.turn IS NOT NULL LIMIT lanes.most
+                ) AS walk
+                ORDER BY lap.number, walk.turn LIMIT lanes.most
+            ) AS found
+        ), dealt AS (
+            SELECT oldest.id, row_number() OVER (PARTITION BY turns.topic, turns.turn ORDER BY oldest.due_at) AS round
+            FROM turns CROSS JOIN LATERAL (
+                SELECT outbox.id, outbox.due_at FROM outbox
+                WHERE outbox.topic = turns.topic AND outbox.turn BETWEEN turns.turn AND turns.turn
+                    AND outbox.due_at <= :now AND {_WAITS}
+                ORDER BY outbox.turn, outbox.due_at LIMIT turns.most FOR UPDATE SKIP LOCKED
+            ) AS oldest
+        )
+        UPDATE outbox SET turn = NULL, due_at = :until, attempts = attempts + 1
+        WHERE id = ANY(ARRAY(SELECT id FROM dealt))
+        RETURNING (SELECT round FROM dealt WHERE dealt.id = outbox.id), id, key, topic, payload, attempts
+    """)  # noqa: S608 - constants of this page
 )
 
 
@@ -123,40 +209,43 @@ def put_many(uow: UnitOfWork, announcements: Sequence[Announcement]) -> None:
     uow.ring(RELAY)
 
 
+def call_up(units: Units) -> None:
+    """Give their turn to messages that have become due: whose time has come, whose retry, or whose relay was killed."""
+    for _ in range(_CALLS):
+        with units.write() as uow:
+            [row] = uow.rows(_CALL_UP, now=uow.now, most=_CALLED_AT_ONCE)
+        if row["called"] < _CALLED_AT_ONCE:
+            return
+
+
 def claim(
     uow: UnitOfWork, topics: Collection[str], *, elsewhere: Collection[str] | None = None, limit: int = BATCH
 ) -> list[Message]:
-    """Take due messages by moving their due time past a lease: a killed relay only delays them.
+    """Take at most `limit` messages, turn by turn, by moving their due time past a lease: a killed relay only delays.
 
     Those of `topics`; where it is told what is delivered `elsewhere`, of all others, so that what nobody can deliver
     fails and is seen.
     """
-    ours = OutboxMessage.topic.in_(topics) if elsewhere is None else OutboxMessage.topic.not_in(elsewhere)
-    due = (
-        select(OutboxMessage.id)
-        .where(
-            OutboxMessage.due_at <= uow.now,
-            ours,
-            OutboxMessage.delivered_at.is_(None),
-            OutboxMessage.failed_at.is_(None),
-        )
-        .order_by(OutboxMessage.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+    rows = uow.rows(
+        _CLAIM,
+        named=list(topics if elsewhere is None else elsewhere),
+        others=elsewhere is not None,
+        start=secrets.randbelow(_MOST - _LEAST) + _LEAST + 1,
+        limit=limit,
+        now=uow.now,
+        until=uow.now + LEASE,
     )
-    claimed = uow.session.execute(
-        update(OutboxMessage)
-        .where(OutboxMessage.id.in_(due))
-        .values(due_at=uow.now + LEASE, attempts=OutboxMessage.attempts + 1)
-        .returning(
-            OutboxMessage.id,
-            OutboxMessage.key,
-            OutboxMessage.topic,
-            OutboxMessage.payload,
-            OutboxMessage.attempts,
-        )
-    )
-    return [Message(*row) for row in claimed]
+    return _interleaved(rows)
+
+
+def _interleaved(rows: Rows) -> list[Message]:
+    """Return each turn's first before any turn's second, and of each topic one after the other."""
+    ranked, seen = list[tuple[int, str, Message]](), Counter[str]()
+    for row in sorted(rows, key=lambda row: (row["round"], row["id"])):
+        message = Message(**{name: value for name, value in row.items() if name != "round"})
+        seen[message.topic] += 1
+        ranked.append((seen[message.topic], message.topic, message))
+    return [message for _rank, _topic, message in sorted(ranked, key=itemgetter(0, 1))]
 
 
 def settle(uow: UnitOfWork, message: Message, error: str | None) -> None:
@@ -180,6 +269,7 @@ def relay(
     limit: int = BATCH,
 ) -> int:
     """Deliver one batch, see `claim`; return how many messages were taken."""
+    call_up(units)
     with units.write() as uow:
         messages = claim(uow, deliverers.keys(), elsewhere=elsewhere, limit=limit)
     for message in messages:
