@@ -110,7 +110,7 @@ def test_detaching_lets_go(world: World) -> None:
     _attach(world, person, [three], other)
 
     with world.units.write() as uow:
-        detach(uow, [one])
+        detach(uow, [one, three], shown_by=post)
         detach_from(uow, [other])
 
     assert _shown(world, post) == [str(two)]
@@ -154,7 +154,7 @@ def test_whoever_may_read_the_post_may_fetch_its_pictures(world: World, guarded:
     assert stranger.api.get(f"/media/{picture}").status == 404
 
     with world.units.write() as uow:
-        detach(uow, [picture])
+        detach(uow, [picture], shown_by=post)
     assert reader.api.get(f"/media/{picture}").status == 404
     assert author.api.get(f"/media/{picture}").status == 302
 

@@ -55,12 +55,12 @@ def test_only_what_nothing_shows_is_deleted_after_a_day(
 
 
 def test_what_is_detached_has_a_day_to_come_back(world: World, clock: ManualClock, sql: Any) -> None:
-    person = world.person()
+    person, post = world.person(), new_id()
     media_id = world.media(person)
-    _attach(world, person, media_id)
+    _attach(world, person, media_id, to=post)
     clock.advance(timedelta(days=30))
     with world.units.write() as uow:
-        detach(uow, [media_id])
+        detach(uow, [media_id], shown_by=post)
 
     clock.advance(timedelta(hours=23))
     world.sweep_media()

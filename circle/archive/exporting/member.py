@@ -199,11 +199,11 @@ def _post_piece(
 ) -> Piece:
     language = member.language
     path = _path(member, row, card["title"] or card["body"][: posts.FIRST_WORDS])
-    text = [card["body"], *_attached(card["attachments"])]
+    text = [card["body"], *_attached(card["attachments"], below=card["body"])]
     answer = (card["question"] or {}).get("answer")
     if answer:
         text += [f"## {say('answer', language)} · {answer['author']['display_name']}", answer["body"]]
-        text += _attached(answer["attachments"])
+        text += _attached(answer["attachments"], below=answer["body"])
     hidden = row["author_id"] if hides_asker(standing, row["author_id"], anonymous=row["anonymous"]) else None
     text += _comments([comment_card(one, hidden_author=hidden) for one in said.get(entry.id, ())], language)
     shown = _shown_files(card)
@@ -228,11 +228,12 @@ def _post_piece(
     )
 
 
-def _attached(shown: Sequence[Json]) -> list[str]:
-    """Return attachments as Markdown: pictures are shown, other files linked."""
+def _attached(shown: Sequence[Json], *, below: str = "") -> list[str]:
+    """Return attachments as Markdown, pictures shown and files linked; what the text shows itself is left out."""
     return [
         f"{'!' if one['kind'] == MediaKind.IMAGE else ''}[{_label(one['filename'])}](/v1/media/{one['id']})"
         for one in shown
+        if f"/v1/media/{one['id']}" not in below
     ]
 
 

@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import unicodedata
 from collections.abc import Callable
 from urllib.parse import unquote
 
@@ -17,7 +18,7 @@ _DESTINATION = re.compile(
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _SUFFIX = re.compile(r"\.(md|markdown|mdown|html?)$", re.IGNORECASE)
-_IMAGE = re.compile(r"!\[[^\[\]\n]{0,300}\]\(\s{0,10}<?([^\s<>()]+)")
+_IMAGE = re.compile(r"!\[[^\[\]\n]{0,300}\]\(\s{0,10}(?:<(?P<angled>[^<>\n]++)>|(?P<plain>[^\s<>()]++))")
 _PAGES = (".md", ".markdown", ".mdown", "/README.md", "/readme.md", "/index.md", "/_index.md")
 
 # From a file's path to where its post is found, or None.
@@ -77,6 +78,7 @@ class Links:
         return _DESTINATION.sub(replace, line)
 
     def _places(self, target: str, path: str) -> list[str]:
+        target = unicodedata.normalize("NFC", target)
         if target.startswith("/"):
             return [posixpath.normpath(posixpath.join(root, target.lstrip("/"))) for root in self._roots]
         return [posixpath.normpath(posixpath.join(posixpath.dirname(path), target))]
@@ -85,7 +87,10 @@ class Links:
 def local_images(text: str) -> list[str]:
     """Return images that stand beside the text and not on some server."""
     found = (
-        match[1] for line, is_prose in lines_of(text) if is_prose and "![" in line for match in _IMAGE.finditer(line)
+        match["angled"] or match["plain"]
+        for line, is_prose in lines_of(text)
+        if is_prose and "![" in line
+        for match in _IMAGE.finditer(line)
     )
     return [image for image in found if not _SCHEME.match(image)]
 

@@ -162,12 +162,13 @@ class ZipSource:
         known = {path: info for info in infos if (path := entry_path(info)) is not None}
         files = {path: info for path, info in known.items() if takes.takes(path)}
         _refuse_bomb(list(files.values()))
-        self._beside = {path: info for path, info in known.items() if path not in files and _is_plain(path, info)}
-        self.others = {path: info.file_size for path, info in self._beside.items()}
+        beside = {path: info for path, info in known.items() if path not in files and _is_plain(path, info)}
         wrapper = f"{unicodedata.normalize('NFC', self.name)}/"
         if all(path.startswith(wrapper) for path in files):
             files = {path.removeprefix(wrapper): info for path, info in files.items()}
-        self._infos = files
+            beside = {path.removeprefix(wrapper): info for path, info in beside.items()}
+        self._infos, self._beside = files, beside
+        self.others = {path: info.file_size for path, info in beside.items()}
         self.paths = sorted(files, key=reading_order)
 
     def read(self, path: str) -> bytes:

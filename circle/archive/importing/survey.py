@@ -68,6 +68,11 @@ class Survey:
     entries: list[Entry] = field(default_factory=list)
     faults: list[Json] = field(default_factory=list)
 
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Folders that the leading slash of a link may stand for."""
+        return ("", self.common)
+
 
 def survey(archive: Archive, progress: Progress) -> Survey:
     """Read every document once."""

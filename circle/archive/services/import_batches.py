@@ -1,6 +1,7 @@
 """Writing one batch of files: what is new, what has changed, what stays. A fixed number of statements for new files."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from circle.kernel import changes
 from circle.kernel.changes import Change
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
+from circle.media.services.attachments import detach
 from circle.posts import events
 from circle.posts.filing import ColumnItem, PostTag
 from circle.posts.models import Kind, Post, PostStatus
@@ -53,6 +55,9 @@ _WRITTEN = (
     "import_key",
     "created_at",
 )
+
+
+_MEDIA = re.compile(r"/v1/media/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 class Verdict(StrEnum):
@@ -98,6 +103,13 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     report: list[Json] = field(default_factory=list)
+
+
+class Written(NamedTuple):
+    """Posts of one batch, by their ids."""
+
+    new: set[UUID]
+    changed: set[UUID]
 
 
 # Called by a rehearsal with how many files there are, and what was found so far.
@@ -147,10 +159,11 @@ def _judge(draft: Draft, known: Any) -> Judged:
     return Judged(draft, Verdict.UPDATED)
 
 
-def take_over(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Sequence[Draft], tally: Tally) -> set[UUID]:
-    """Write one batch, and count it; return the ids of posts that are new indeed."""
+def take_over(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Sequence[Draft], tally: Tally) -> Written:
+    """Write one batch, and count it; return which posts are new indeed, and which are others now."""
     judged = judge(uow, running, drafts)
     made = _create(uow, running, shelves, [one.draft for one in judged if one.verdict is Verdict.CREATED])
+    changed = {one.draft.post_id for one in judged if one.verdict is Verdict.UPDATED}
     for draft, verdict, reason in judged:
         if verdict is Verdict.UPDATED:
             _update(uow, running, shelves, draft)
@@ -158,7 +171,7 @@ def take_over(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Seque
             verdict = Verdict.UNCHANGED  # noqa: PLW2901 - somebody else has just written it
         count(tally, draft, verdict, reason)
     _pin(uow, running, [draft for draft, verdict, _reason in judged if draft.post_id in made], tally)
-    return made
+    return Written(made, changed)
 
 
 def _pin(uow: UnitOfWork, running: Running, drafts: Sequence[Draft], tally: Tally) -> None:
@@ -248,6 +261,7 @@ def _update(uow: UnitOfWork, running: Running, shelves: Shelves, draft: Draft) -
     post = uow.session.get_one(Post, draft.post_id, with_for_update=True, populate_existing=True)
     if (post.title, post.body) != (draft.title, draft.body):
         keep_revision(uow, running.caller, post)
+        detach(uow, [*_shown_in(post.body) - _shown_in(draft.body)], shown_by=post.id)
         post.title, post.body, post.edited_at = draft.title, draft.body, uow.now
     post.excerpt = draft.excerpt
     if draft.is_digest and post.digest_at is None and post.status == PostStatus.PUBLISHED:
@@ -263,6 +277,10 @@ def _update(uow: UnitOfWork, running: Running, shelves: Shelves, draft: Draft) -
         changes.record(uow, circle_id=post.circle_id, kind="post", item_id=post.id, operation="updated")
         uow.emit(events.PostEdited(post.circle_id, post.id, post.author_id, post.kind))
         uow.emit(PostsImported(running.circle_id, running.id, (post.id,)))
+
+
+def _shown_in(body: str) -> set[UUID]:
+    return {UUID(found) for found in _MEDIA.findall(body)}
 
 
 def _file(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Sequence[Draft]) -> None:

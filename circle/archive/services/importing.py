@@ -6,7 +6,8 @@ one wrote.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,7 +16,7 @@ import orjson
 from circle.archive.importing.besides import Besides
 from circle.archive.importing.document import Document
 from circle.archive.importing.faults import BadFile
-from circle.archive.importing.links import Links, local_images
+from circle.archive.importing.links import Links
 from circle.archive.importing.planet import JSON_FILES, PlanetArchive, identity_of
 from circle.archive.importing.sources import MARKDOWN, Source, Takes
 from circle.archive.importing.survey import (
@@ -35,6 +36,7 @@ from circle.archive.services.import_media import show_files, upload_files
 from circle.archive.services.import_places import prepare_shelves, renumber
 from circle.archive.services.import_requests import Running, finish, note_progress
 from circle.kernel.uow import Units
+from circle.media.queries import media_url
 from circle.posts.models import PostStatus
 
 # Files of one transaction: many enough that its cost is shared, few enough that nobody waits for it.
@@ -53,8 +55,9 @@ def run_import(units: Units, running: Running, source: Source, progress: Progres
         shelves = prepare_shelves(uow, running.circle_id, places, gate=running.gate, key_prefix=running.key_prefix)
     for drafts in _batches(running, archive, found, tally, Besides(source)):
         brought = upload_files(units, running, source, drafts, tally)
+        placed = [_placed(running, found, draft, brought.get(draft.post_id)) for draft in drafts]
         with units.write() as uow:
-            show_files(uow, take_over(uow, running, shelves, drafts, tally), brought)
+            show_files(uow, take_over(uow, running, shelves, placed, tally), brought)
             running = note_progress(uow, running, total=found.total, counts=tally.counts, report=tally.report)
         progress("writing", drafts[-1].entry.order + 1, found.total)
     with units.write() as uow:
@@ -103,7 +106,7 @@ def _batches(
     def post_of(path: str) -> str | None:
         return f"/posts/{imported_id(running, path)}" if path in known else None
 
-    links = Links(post_of, roots=("", found.common), site=running.site)
+    links = Links(post_of, roots=found.roots, site=running.site)
     drafts: list[Draft] = []
     for entry in found.entries:
         try:
@@ -112,7 +115,7 @@ def _batches(
             tally.counts[Verdict.FAILED] += 1
             tally.report.append(fault(entry.path, bad))
             continue
-        drafts.append(_draft(running, entry, document, links, found.total, besides))
+        drafts.append(_draft(running, found, entry, document, links, besides))
         if len(drafts) == BATCH:
             yield drafts
             drafts = []
@@ -120,19 +123,33 @@ def _batches(
         yield drafts
 
 
-def _draft(running: Running, entry: Entry, document: Document, links: Links, total: int, besides: Besides) -> Draft:
+def _placed(running: Running, found: Survey, draft: Draft, brought: Mapping[str, UUID] | None) -> Draft:
+    """Return a file whose text shows what was brought along where it is now."""
+    if not brought:
+        return draft
+
+    def place_of(path: str) -> str | None:
+        return media_url(brought[path]) if path in brought else None
+
+    links = Links(place_of, roots=found.roots, site=running.site)
+    return replace(draft, body=links.rewrite(draft.body, draft.entry.path))
+
+
+def _draft(running: Running, found: Survey, entry: Entry, document: Document, links: Links, besides: Besides) -> Draft:
     body, notes = links.rewrite(document.body, entry.path), []
     author_id = running.authors.get(document.author.lower()) if document.author else running.author_id
     if author_id is None:
         body = f"> 作者：{document.author}\n\n{body}"
         notes.append(note(entry.path, "unknown_author", value=document.author))
-    notes += [note(entry.path, "local_image", value=image[:200]) for image in local_images(body)[:1]]
-    files, left = besides.choose(document.listed, running.limits)
+    linked, missing = besides.linked(body, entry.path, roots=found.roots, site=running.site)
+    if missing:
+        notes.append(note(entry.path, "local_image", value=", ".join(missing)[:200]))
+    files, left = besides.choose(document.listed, linked, running.limits)
     if left:
         notes.append(note(entry.path, "not_fetched", value=", ".join(left)[:200]))
     # Reading order is the order of time: the last file is the newest, all within the moment of the import.
     order = timedelta(microseconds=entry.order)
-    undated = running.created_at - timedelta(microseconds=total) + order
+    undated = running.created_at - timedelta(microseconds=found.total) + order
     published_at = undated if document.dated is None else document.dated + order
     is_due = published_at <= running.created_at
     said = (document.title, body, document.excerpt, document.tags, document.author, document.column)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from circle.accounts.events import AvatarChosen
 from circle.config import Settings
@@ -57,7 +57,9 @@ def attach(
     if errors:
         raise Invalid(*errors)
     attached = [by_id[media_id] for media_id in wanted]
-    _require_within(limits or _limits_of_posts(uow), attached, field)
+    if any(media.attached_to != to for media in attached):
+        # What is there may stay: an import may have brought more along than somebody may add.
+        _require_within(limits or _limits_of_posts(uow), attached, field)
     for position, media in enumerate(attached):
         if media.id not in elsewhere:
             _attach(uow, media, to, position)
@@ -67,9 +69,10 @@ def attach(
     return attached
 
 
-def detach(uow: UnitOfWork, media_ids: Sequence[UUID]) -> None:
-    """Let go of objects: unless attached again, they are deleted a day later."""
-    _detach_all(uow, Media.id.in_(media_ids))
+def detach(uow: UnitOfWork, media_ids: Sequence[UUID], *, shown_by: UUID) -> None:
+    """Let go of those of these objects that the parent shows: unless attached again, they are deleted a day later."""
+    if media_ids:
+        _detach_all(uow, and_(Media.id.in_(media_ids), Media.attached_to == shown_by))
 
 
 def detach_from(uow: UnitOfWork, parents: Sequence[UUID]) -> None:
