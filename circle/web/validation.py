@@ -36,8 +36,9 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"Longer than maximum length (?P<a>\d+)\.", "too_long", "长度不能超过 {a}。"),
         (r"Length must be between (?P<a>\d+) and (?P<b>\d+)\.", "bad_length", "长度须在 {a} 到 {b} 之间。"),
         (r"Length must be (?P<a>\d+)\.", "bad_length", "长度须为 {a}。"),
-        (r"Must be greater than or equal to (?P<a>\S+?)(?: and less than or equal to (?P<b>\S+))?\.",
-         "out_of_range", "须不小于 {a}。"),
+        (r"Must be greater than or equal to (?P<a>\S+) and less than or equal to (?P<b>\S+)\.",
+         "out_of_range", "须在 {a} 到 {b} 之间。"),
+        (r"Must be greater than or equal to (?P<a>\S+)\.", "out_of_range", "须不小于 {a}。"),
         (r"Must be less than or equal to (?P<a>\S+)\.", "out_of_range", "须不大于 {a}。"),
         (r"String does not match expected pattern\.", "bad_format", "格式不正确。"),
     )

@@ -115,6 +115,16 @@ def test_a_bad_field_is_named_with_a_code(world: World, field: str, value: Any, 
     assert person.api.get("/me").json["bio"] == ""
 
 
+@pytest.mark.parametrize("days", [6, 101])
+def test_a_number_out_of_range_is_told_both_ends_in_both_languages(world: World, days: int) -> None:
+    circle = world.circle()
+    chinese, english = (Api(world.app, circle.owner.token, language) for language in ("zh-CN", "en"))
+
+    messages = [api.patch(circle.path, {"lookback_days": days}).json["detail"] for api in (chinese, english)]
+
+    assert messages == ["须在 7 到 100 之间。", "Must be greater than or equal to 7 and less than or equal to 100."]
+
+
 def test_emoji_and_rare_han_are_welcome(world: World) -> None:
     person = world.person()
 
