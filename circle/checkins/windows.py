@@ -2,10 +2,11 @@
 
 A window that passes midnight belongs to the day on which it began; without windows a day is open from midnight to
 midnight. Where the clock is put back, a window lasts until the second time its end is shown; where it is put
-forward over a window, the window lies as long behind the change.
+forward over a window, the window lies as long behind the change; over its beginning alone, it opens with the change.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 _DAY_MINUTES = 24 * 60
-_DAY = timedelta(days=1)
+_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Hours:
         if self._whole_days:
             return local if at >= self._midnight(local) else local - _DAY
         for day in (local - _DAY, local):
-            if any(start <= at <= end for start, end in self.bounds(day)):
+            if any(start <= at <= end for start, end in self.bounds(day)) and day_exists(day, self.zone):
                 return day
         return None
 
@@ -93,7 +94,7 @@ class Hours:
 
     def bounds(self, day: date) -> list[tuple[datetime, datetime]]:
         """Return when each window of a day opens and closes, in UTC."""
-        return [(self._start(day, window.opens), self._end(day, window)) for window in self.windows]
+        return [self._bounds_of(day, window) for window in self.windows]
 
     def closes(self, day: date) -> datetime:
         """Return when the last window of a day closes."""
@@ -108,6 +109,24 @@ class Hours:
         local = at.astimezone(self.zone).date()
         days = (local + offset * _DAY for offset in range(-1, 3))
         return min(start for day in days for start, _ in self.bounds(day) if start > at)
+
+    def _bounds_of(self, day: date, window: Window) -> tuple[datetime, datetime]:
+        opens, closes = self._start(day, window.opens), self._end(day, window)
+        # What its beginning would be by the clock after the change, where the clock leaves it out.
+        before = self._at(day, window.opens, fold=1)
+        if self._whole_days or before >= opens:
+            return opens, closes
+        change, length = self._change_between(before, opens), len(window.minutes) * _MINUTE
+        return (opens, opens + length) if length <= change - before else (change, closes)
+
+    def _change_between(self, before: datetime, after: datetime) -> datetime:
+        """Return when the clock of two instants' zone is put forward, to the minute."""
+        offset = after.astimezone(self.zone).utcoffset()
+        minutes = range((after - before) // _MINUTE)
+        changed = bisect_left(
+            minutes, True, key=lambda n: (before + n * _MINUTE).astimezone(self.zone).utcoffset() == offset
+        )
+        return before + changed * _MINUTE
 
     def _start(self, day: date, minute: int) -> datetime:
         return self._at(day, minute, fold=0) if minute else self._midnight(day)

@@ -126,7 +126,7 @@ def test_every_moment_within_a_window_belongs_to_its_day(hours: Hours, day: date
     if not day_exists(day, hours.zone) or not day_exists(day + DAY, hours.zone):
         return
     for opens, closes in hours.bounds(day):
-        assert opens <= closes, "a window is never lost to a change of the clock"
+        assert opens < closes, "a window is never lost to a change of the clock"
         instant = opens + (closes - opens) * part
         # At the very minute one window ends and the next begins, the earlier day has it.
         assert hours.open_day(instant) in {day, day - DAY}
@@ -152,6 +152,28 @@ def test_a_window_in_the_hour_that_is_left_out_still_opens() -> None:
 
     assert closes - opens == timedelta(minutes=30)
     assert berlin.open_day(opens) == date(2026, 3, 29)
+
+
+def test_a_window_that_begins_in_the_hour_that_is_left_out_opens_with_the_change() -> None:
+    chicago = Hours(ZoneInfo("America/Chicago"), [Window(121, 210)])
+
+    bounds = chicago.bounds(date(2026, 3, 8))
+
+    assert bounds == [(datetime(2026, 3, 8, 8, 0, tzinfo=UTC), datetime(2026, 3, 8, 8, 30, tzinfo=UTC))]
+
+
+def test_a_window_that_ends_with_the_change_lies_as_long_behind_it() -> None:
+    chicago = Hours(ZoneInfo("America/Chicago"), [Window(121, 180)])
+
+    bounds = chicago.bounds(date(2026, 3, 8))
+
+    assert bounds == [(datetime(2026, 3, 8, 8, 1, tzinfo=UTC), datetime(2026, 3, 8, 9, 0, tzinfo=UTC))]
+
+
+def test_a_day_that_a_zone_left_out_has_no_window() -> None:
+    apia = Hours(ZoneInfo("Pacific/Apia"), [Window(300, 510)])
+
+    assert apia.open_day(datetime(2011, 12, 31, 6, 0, tzinfo=apia.zone)) == date(2011, 12, 31)
 
 
 def test_a_window_in_the_hour_that_comes_twice_is_open_both_times() -> None:
