@@ -168,8 +168,8 @@ class Standing(Base):
 
     __tablename__ = "camp_standings"
 
-    camp_id: Mapped[UUID] = mapped_column(ForeignKey("camps.id"), primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    camp_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
     # The run while it stands, else 0.
     streak: Mapped[int] = mapped_column(default=0)
     run: Mapped[int] = mapped_column(default=0)
@@ -184,10 +184,12 @@ class Standing(Base):
     ranked: Mapped[bool] = mapped_column(default=True)
 
     __table_args__ = (
+        ForeignKeyConstraint(
+            ["camp_id", "user_id"], ["camp_members.camp_id", "camp_members.user_id"], name="fk_camp_standings_member"
+        ),
         # Read backwards: the best first, and among equals always the same first.
         Index("ix_camp_standings_streak", "camp_id", "streak", "user_id", postgresql_where=text("ranked")),
         Index("ix_camp_standings_total", "camp_id", "total", "user_id", postgresql_where=text("ranked")),
-        Index("ix_camp_standings_user_id", "user_id"),
         # A write names the figures that it goes by; where they are no longer those, it asks for -1: see `recording.py`.
         CheckConstraint("total >= 0", name="total"),
     )

@@ -6,7 +6,7 @@ from sqlalchemy import func, select, update
 
 from circle.accounts.events import UserDeleted
 from circle.checkins.entry_models import CheckIn, CheckInComment
-from circle.checkins.models import Standing
+from circle.checkins.models import CampMember, Standing
 from circle.checkins.services.certificates import withdraw_all
 from circle.checkins.services.discussion import authors_entries, blank_entries
 from circle.kernel.uow import UnitOfWork
@@ -22,9 +22,10 @@ def forget_person(uow: UnitOfWork, happened: UserDeleted) -> None:
         .values(teacher_note=None)
         .execution_options(synchronize_session=False)
     )
+    joined = select(CampMember.camp_id).where(CampMember.user_id == happened.user_id)
     uow.session.execute(
         update(Standing)
-        .where(Standing.user_id == happened.user_id)
+        .where(Standing.user_id == happened.user_id, Standing.camp_id.in_(joined))
         .values(ranked=False)
         .execution_options(synchronize_session=False)
     )
