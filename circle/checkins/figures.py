@@ -6,7 +6,7 @@ lengthens it. The same rules stand in SQL, for whole camps, in `services/rebuild
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from itertools import groupby
@@ -83,11 +83,12 @@ def extend(figures: Figures, day: date, next_day: date | None) -> Figures:
     """Return the figures after one more day at the end, without reading the others; `next_day` is planned next."""
     goes_on = figures.run > 0 and figures.streak(day) > 0
     run = figures.run + 1 if goes_on else 1
-    return replace(
-        figures,
+    return Figures(
         run=run,
         alive_until=next_day,
         longest=max(figures.longest, run),
         total=figures.total + 1,
+        made_up=figures.made_up,
+        leave_taken=figures.leave_taken,
         last_day=day,
     )

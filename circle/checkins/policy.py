@@ -88,18 +88,24 @@ class SeenCamp:
         return self.hours.today(now)
 
 
+# What a camp asks for, and somebody's own term in it.
+TERM = (
+    Required.name.label("required_name"),
+    Required.rank.label("required_rank"),
+    CampMember.starts_on.label("term_starts_on"),
+    CampMember.ends_on.label("term_ends_on"),
+    CampMember.completion_days.label("term_completion_days"),
+    CampMember.joined_at,
+    CampMember.left_at,
+)
+
+
 def select_seen() -> Select[*tuple[Any, ...]]:
     """Select camps with what their access asks for, and the part that `:reader_id` has in them."""
     return (
         select(
             *Camp.__table__.columns,
-            Required.name.label("required_name"),
-            Required.rank.label("required_rank"),
-            CampMember.starts_on.label("term_starts_on"),
-            CampMember.ends_on.label("term_ends_on"),
-            CampMember.completion_days.label("term_completion_days"),
-            CampMember.joined_at,
-            CampMember.left_at,
+            *TERM,
             *(column for column in Standing.__table__.columns if column.key not in {"camp_id", "user_id"}),
         )
         .outerjoin(Required, Required.id == Camp.access_tier_id)

@@ -29,7 +29,7 @@ from circle.checkins.errors import (
 )
 from circle.checkins.figures import DayKind, Figures
 from circle.checkins.models import Camp, CampDay, CampMember, Standing
-from circle.checkins.policy import Required, find_camp, require_unlocked, seen_from
+from circle.checkins.policy import TERM, Required, find_camp, require_unlocked, seen_from
 from circle.checkins.windows import Hours, read_windows
 from circle.kernel.caller import Caller
 from circle.kernel.db import Query, Row
@@ -63,7 +63,8 @@ _RULES = (
     Camp.levels,
     Camp.on_feed,
 )
-_FIGURES = (
+# New figures are derived from these; `ranked` tells who left or was removed.
+FIGURES = (
     Standing.run,
     Standing.alive_until,
     Standing.longest,
@@ -74,18 +75,10 @@ _FIGURES = (
     Standing.completed_at,
     Standing.ranked,
 )
-
-
 _PARTS = (
     *_RULES,
-    Required.name.label("required_name"),
-    Required.rank.label("required_rank"),
-    CampMember.starts_on.label("term_starts_on"),
-    CampMember.ends_on.label("term_ends_on"),
-    CampMember.completion_days.label("term_completion_days"),
-    CampMember.joined_at,
-    CampMember.left_at,
-    *_FIGURES,
+    *TERM,
+    *FIGURES,
     User.display_name,
     User.avatar_media_id,
     Membership.alias,
@@ -119,20 +112,29 @@ def _select_desk() -> Select[*tuple[Any, ...]]:
 _DESK = Query(_select_desk)
 
 
+# Columns of the desk that the gate asks for anyway.
+_SHARED = frozenset({"circle_id", "display_name", "avatar_media_id", "alias"})
+# The others come along under names of their own.
+_ALONG = {part.key: part.key if part.key in _SHARED else f"desk_{part.key}" for part in (*_PARTS, _planned())}
+_NAMES = tuple(_ALONG.items())
+
+
 def _with_desk(credential: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """Have the gate's statement bring the same row along, unlocked, its columns under names of their own."""
+    """Have the gate's statement bring the same row along, unlocked.
+
+    Each table is found by the key itself: by the camp's row, which may be missing, the planner would read all camps of
+    the person.
+    """
+    camp_id = bindparam("key", type_=Uuid())
+    parts = (part.label(_ALONG[part.key]) for part in (*_PARTS, _planned()) if part.key not in _SHARED)
     statement = (
-        credential.add_columns(*(part.label(f"{_ALONG}{part.key}") for part in (*_PARTS, _planned())))
-        .outerjoin(Camp, Camp.id == bindparam("key", type_=Uuid()))
-        .outerjoin(Standing, and_(Standing.camp_id == Camp.id, Standing.user_id == User.id))
-        .outerjoin(CampMember, and_(CampMember.camp_id == Camp.id, CampMember.user_id == User.id))
+        credential.add_columns(*parts)
+        .outerjoin(Camp, Camp.id == camp_id)
+        .outerjoin(Standing, and_(Standing.camp_id == camp_id, Standing.user_id == User.id))
+        .outerjoin(CampMember, and_(CampMember.camp_id == camp_id, CampMember.user_id == User.id))
         .outerjoin(Required, Required.id == Camp.access_tier_id)
     )
     return with_standing(statement, Camp.circle_id, User.id)
-
-
-_ALONG = "desk_"
-_NAMES = tuple((part.key, f"{_ALONG}{part.key}") for part in (*_PARTS, _planned()))
 
 
 def _remember(caller: Caller, row: Row) -> None:

@@ -31,39 +31,21 @@ from circle.checkins.entry_models import CheckIn
 from circle.checkins.figures import DayKind, Figures, derive, extend, may_extend
 from circle.checkins.models import CampDay, CheckInDay, Standing
 from circle.checkins.schedule import PlannedDay
-from circle.checkins.services.desk import Desk, Placed
+from circle.checkins.services.desk import FIGURES, Desk, Placed
 from circle.kernel.db import Query
 from circle.kernel.uow import UnitOfWork
 
 _INSTANT = DateTime(timezone=True)
+# Figures by the parameter that says what each was.
+_OLD = {f"old_{one.key}": one for one in FIGURES}
 
 
 def _new(name: str, kind: Any) -> Any:
     return bindparam(f"new_{name}", type_=kind)
 
 
-# What new figures are derived from; `ranked` tells who left or was removed.
-_DERIVED_FROM = (
-    "run",
-    "alive_until",
-    "longest",
-    "total",
-    "made_up",
-    "leave_taken",
-    "last_day",
-    "completed_at",
-    "ranked",
-)
-
-
 def _keep_figures() -> Any:
-    columns = Standing.__table__.c
-    unchanged = and_(
-        *(
-            columns[name].is_not_distinct_from(bindparam(f"old_{name}", type_=columns[name].type))
-            for name in _DERIVED_FROM
-        )
-    )
+    unchanged = and_(*(one.is_not_distinct_from(bindparam(name, type_=one.type)) for name, one in _OLD.items()))
     return (
         update(Standing)
         .where(Standing.camp_id == _new("camp_id", Uuid()), Standing.user_id == _new("user_id", Uuid()))
@@ -179,7 +161,7 @@ def _figures(desk: Desk, figures: Figures) -> dict[str, Any]:
         "new_made_up": figures.made_up,
         "new_leave_taken": figures.leave_taken,
         "new_last_day": figures.last_day,
-        **{f"old_{name}": desk.row[name] for name in _DERIVED_FROM},
+        **{name: desk.row[one.key] for name, one in _OLD.items()},
     }
 
 
