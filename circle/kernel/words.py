@@ -7,4 +7,4 @@ _WORD = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}_])\w)+(?:['’-](?:(?![{_CJK}_])\w)
 
 
 def count_words(text: str) -> int:
-    return sum(1 for _ in _WORD.finditer(text))
+    return len(_WORD.findall(text))

@@ -125,6 +125,9 @@ class Standing:
         }
 
 
+_IN_ROW = tuple(name for name in Standing.__dataclass_fields__ if name not in {"now", "user_id"})
+
+
 def readable(
     *,
     is_preview: ColumnElement[bool],
@@ -254,8 +257,7 @@ def standings_of(caller: Caller) -> list[Standing]:
 
 def standing_from(row: Row, now: datetime, user_id: UUID | None) -> Standing:
     """Return the standing that a row of `with_standing` holds."""
-    fields = {name: row[name] for name in Standing.__dataclass_fields__ if name not in {"now", "user_id"}}
-    return Standing(now=now, user_id=user_id, **fields)
+    return Standing(now=now, user_id=user_id, **{name: row[name] for name in _IN_ROW})
 
 
 def gated_standing(uow: UnitOfWork, caller: Caller | None, key: UUID) -> Standing | None:
