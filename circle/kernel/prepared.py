@@ -35,24 +35,39 @@ class _Statement:
     row: Callable[[Sequence[Any]], dict[str, Any]]
 
 
-# A statement by its text and the types of its arguments, the one that waits longest first.
-_Kept: TypeAlias = dict[tuple[bytes, tuple[int, ...]], _Statement]
+# By text and types of arguments, the one that waits longest first.
+_Statements: TypeAlias = dict[tuple[bytes, tuple[int, ...]], _Statement]
+
+
+class _Kept:
+    """What a connection has prepared, and what has learnt how each type is written and read.
+
+    It knows the connection's adapters and not the connection, which could not be forgotten any more.
+    """
+
+    __slots__ = ("statements", "transformer")
+
+    def __init__(self, connection: Driver) -> None:
+        self.statements: _Statements = {}
+        self.transformer = Transformer(connection.adapters)
+
+
 _kept: WeakKeyDictionary[Driver, _Kept] = WeakKeyDictionary()
 
 
 def fetch(connection: Driver, statement: bytes, arguments: Sequence[Any]) -> list[dict[str, Any]]:
     """Run a statement, with `$1`, `$2` … for its arguments, and return its rows. Errors: those of psycopg."""
-    transformer = Transformer(connection)
-    values: Any = transformer.dump_sequence(arguments, [PyFormat.AUTO] * len(arguments))
     kept = _kept.get(connection)
     if kept is None:
-        kept = _kept[connection] = {}
+        kept = _kept[connection] = _Kept(connection)
+    transformer, statements = kept.transformer, kept.statements
+    values: Any = transformer.dump_sequence(arguments, [PyFormat.AUTO] * len(arguments))
     key = (statement, transformer.types or ())
-    prepared = kept.pop(key, None)
+    prepared = statements.pop(key, None)
     fresh = prepared is None
     if prepared is None:
-        prepared = _prepare(connection, kept, *key)
-    kept[key] = prepared
+        prepared = _prepare(connection, statements, *key)
+    statements[key] = prepared
     result = connection.pgconn.exec_prepared(prepared.name, values, transformer.formats)
     if result.status not in _DONE:
         error = _error(connection, result)
@@ -60,13 +75,15 @@ def fetch(connection: Driver, statement: bytes, arguments: Sequence[Any]) -> lis
             raise error
         # Nothing was done by it, for it is a transaction by itself: once more, prepared anew.
         _forget(connection, prepared)
-        prepared = kept[key] = _prepare(connection, kept, *key)
+        prepared = statements[key] = _prepare(connection, statements, *key)
         result = _require(connection, connection.pgconn.exec_prepared(prepared.name, values, transformer.formats))
     transformer.set_pgresult(result)
-    return transformer.load_rows(0, result.ntuples, prepared.row)
+    rows = transformer.load_rows(0, result.ntuples, prepared.row)
+    transformer.set_pgresult(None)
+    return rows
 
 
-def _prepare(connection: Driver, kept: _Kept, statement: bytes, types: tuple[int, ...]) -> _Statement:
+def _prepare(connection: Driver, kept: _Statements, statement: bytes, types: tuple[int, ...]) -> _Statement:
     if len(kept) >= MOST_KEPT:
         _forget(connection, kept.pop(next(iter(kept))))
     name = b"alone_%d" % next(_numbers)

@@ -6,6 +6,7 @@ second old: both of these autocommit.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -74,13 +75,18 @@ def configure_database(app: Flask, settings: Settings) -> None:
 class PooledConnections:
     """Connections of the application's engines; each session is its own."""
 
+    @cached_property
+    def _at_once(self) -> Engine:
+        # Looked up once: Flask-SQLAlchemy looks for the application at each turn.
+        return db.engines[AT_ONCE]
+
     def session(self) -> Session:
         return db.session.session_factory()
 
     def commit(self, statements: Sequence[Statement]) -> Rows:
         if len(statements) == 1:
             [(query, params)] = statements
-            with Loan(db.engines[AT_ONCE]) as connection:
+            with Loan(self._at_once) as connection:
                 return query.alone(connection, params)
         with self._pooled(db.engine) as connection:
             with connection.pipeline():
@@ -93,7 +99,7 @@ class PooledConnections:
         return Session(bind=db.engines[AT_ONCE], autoflush=False, expire_on_commit=False)
 
     def reader(self) -> AbstractContextManager[Driver]:
-        return Loan(db.engines[AT_ONCE])
+        return Loan(self._at_once)
 
     def standby(self, ask: Callable[[Driver], Rows]) -> Rows | None:
         standby = _standby()

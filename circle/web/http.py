@@ -17,7 +17,7 @@ from circle.kernel.clock import elapsed
 from circle.kernel.errors import CircleError, Invalid, StaleVersion, Unavailable, error_for_constraint
 from circle.web.answers import http_problem, problem
 from circle.web.metrics import REQUESTS, SECONDS
-from circle.web.system import system
+from circle.web.system import system, this_request
 
 log = structlog.get_logger("circle.request")
 
@@ -49,10 +49,10 @@ def surround_requests(app: Flask) -> None:
 
 def _begin() -> None:
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if given and _REQUEST_ID.fullmatch(given) else token_hex(16)
-    g.began = elapsed()
+    request_id = given if given and _REQUEST_ID.fullmatch(given) else token_hex(16)
+    g.request_id, g.began = request_id, elapsed()
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
 def _end(response: Response) -> Response:
@@ -60,16 +60,17 @@ def _end(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     if system().settings.secure:
         response.headers["Strict-Transport-Security"] = _TLS_FROM_NOW_ON
-    route = request.endpoint or "none"
+    asked = this_request()
+    route = asked.endpoint or "none"
     seconds = elapsed() - g.began
-    requests, durations = _measures(route, request.method, response.status_code)
+    requests, durations = _measures(route, asked.method, response.status_code)
     requests.inc()
     durations.observe(seconds)
     if route not in _QUIET:
         log.info(
             "request",
-            method=request.method,
-            path=_TOKEN.sub(r"\1…", request.path) if "_" in request.path else request.path,
+            method=asked.method,
+            path=_TOKEN.sub(r"\1…", asked.path) if "_" in asked.path else asked.path,
             status=response.status_code,
             ms=round(seconds * 1000, 1),
             route=route,

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g, request
 from psycopg import errors as pg
 
 from circle.kernel.caller import Caller
@@ -30,7 +30,7 @@ from circle.web.answers import JSON, Answer, dumps, json_response, show_allowanc
 from circle.web.fields import Schema
 from circle.web.limits import Limit
 from circle.web.refusals import BadIdempotencyKey, IdempotencyKeyRequired, ScopeMissing
-from circle.web.system import Gate, System, system
+from circle.web.system import Gate, System, system, this_request
 from circle.web.validation import Loader
 
 View = Callable[..., Any]
@@ -134,7 +134,7 @@ def _serve(operation: Operation, view: View) -> View:
                 dict(defaults) if defaults and not request.query_string else query_loader.load(request.args.to_dict())
             )
         if body_loader is not None:
-            arguments["body"] = body_loader.load(_read_json())
+            arguments["body"] = body_loader.load(_read_json(this_request()))
         if operation.versioned:
             arguments["version"] = version_from_if_match()
         if operation.steps:
@@ -268,14 +268,15 @@ def _rendered(operation: Operation, result: Any, schema: Schema | None) -> tuple
 
 def find_caller(at: System, uow: UnitOfWork, operation: Operation) -> Caller | None:
     """Return whose bearer token this is. Errors: Unauthenticated, ScopeMissing."""
-    header = request.headers.get("Authorization", "")
+    asked = this_request()
+    header = asked.headers.get("Authorization", "")
     if not header and operation.public:
         return None
     kind, _, credential = header.partition(" ")
     caller = None
     if kind.lower() == "bearer" and credential.isascii():
         gate = operation.gate or at.gate
-        caller = gate(uow, credential.strip(), request.view_args or {})
+        caller = gate(uow, credential.strip(), asked.view_args or {})
     if caller is None:
         raise Unauthenticated
     if not caller.may(operation.scope):
@@ -296,12 +297,12 @@ def _idempotency_key(at: System, operation: Operation, caller: Caller | None) ->
     return IdempotencyKey(scope=scope, key=key, request=request.get_data(), secrets=at.settings.secret_keys)
 
 
-def _read_json() -> Any:
-    if request.content_type != JSON and not request.is_json:
-        if request.content_length:
+def _read_json(asked: Request) -> Any:
+    if asked.content_type != JSON and not asked.is_json:
+        if asked.content_length:
             raise UnsupportedMedia
         return {}
-    sent = request.get_data()
+    sent = asked.get_data()
     if not sent:
         return {}
     try:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flask import current_app
+from flask import Request, current_app, request
+from werkzeug.local import LocalProxy
 
 from circle.config import Settings
 from circle.kernel.caller import Caller
@@ -29,3 +30,8 @@ class System:
 
 def system() -> System:
     return cast("System", current_app.extensions["circle"])
+
+
+def this_request() -> Request:
+    """Return the request itself: whatever is asked of Flask's proxy costs a look-up more."""
+    return cast("LocalProxy[Request]", request)._get_current_object()  # noqa: SLF001 - public, by werkzeug's documents
