@@ -1,5 +1,6 @@
 """Prepared statements on an autocommit connection: the same rows as by the driver's cursor, and bounded."""
 
+import gc
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -133,3 +134,17 @@ def test_inside_a_transaction_and_behind_a_pooler_the_driver_does_it(connection:
     assert names(connection) == 0
     connection.autocommit, connection.prepare_threshold = False, 2
     assert query.alone(connection, {"word": "字"}) == [{"word": "字"}]
+
+
+def test_a_connection_that_is_gone_leaves_nothing_behind(database_url: str) -> None:
+    address = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    gc.collect()
+    before = len(prepared._kept)
+
+    with psycopg.connect(address, autocommit=True) as short:
+        prepared.fetch(short, b"SELECT $1::text AS said", ["早"])
+        assert len(prepared._kept) == before + 1
+    del short
+
+    gc.collect()
+    assert len(prepared._kept) == before
