@@ -2,19 +2,13 @@
 
 from circle.kernel.uow import Units
 from circle.memberships.services import expiry
-from workers.runtime import job
+from workers.runtime import committed, in_turns, job
 
 
 @job
 def expire(units: Units) -> int:
     """Settle memberships whose access has ended, batch by batch."""
-    settled = 0
-    while True:
-        with units.write() as uow:
-            batch = expiry.settle_due(uow)
-        settled += batch
-        if batch < expiry.BATCH:
-            return settled
+    return in_turns(units, "memberships.expire", committed(expiry.settle_due))
 
 
 @job

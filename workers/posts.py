@@ -2,28 +2,16 @@
 
 from circle.kernel.uow import Units
 from circle.posts.services import publishing, trash
-from workers.runtime import job
+from workers.runtime import committed, in_turns, job
 
 
 @job
 def publish_due(units: Units) -> int:
     """Publish scheduled posts whose time has come, batch by batch."""
-    published = 0
-    while True:
-        with units.write() as uow:
-            taken = publishing.publish_due(uow)
-        published += taken
-        if taken < publishing.BATCH:
-            return published
+    return in_turns(units, "posts.publish_due", committed(publishing.publish_due))
 
 
 @job
 def purge_trash(units: Units) -> int:
     """Forget the text and attachments of old trash, batch by batch."""
-    purged = 0
-    while True:
-        with units.write() as uow:
-            taken = trash.purge_trash(uow)
-        purged += taken
-        if taken < trash.BATCH:
-            return purged
+    return in_turns(units, "posts.purge_trash", committed(trash.purge_trash))

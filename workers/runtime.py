@@ -29,7 +29,7 @@ from circle.config import Settings
 from circle.jobs import JobLog, load_job
 from circle.kernel.clock import elapsed
 from circle.kernel.queue import RqDoorbell
-from circle.kernel.uow import Units
+from circle.kernel.uow import UnitOfWork, Units
 from circle.testmode import unless_draining
 from circle.web.connections import forget_connections
 from circle.web.system import system
@@ -103,6 +103,31 @@ def job(work: Work) -> RegisteredJob:
 def batch_job(work: Work) -> RegisteredJob:
     """Mark a job that does one batch: a worker runs it again until nothing is due, so what it counts must be done."""
     return RegisteredJob(work, in_batches=True)
+
+
+def in_turns(units: Units, name: str, batch: Callable[[Units], int | None], *, nothing: int | None = 0) -> int:
+    """Do batch after batch until one finds nothing; return how many rows.
+
+    Of one circle there may be very much to do. When time is up the job `name` is rung once more, and takes its turn
+    behind what else waits in its queue.
+    """
+    until, rows = elapsed() + _STRETCH_SECONDS, 0
+    while (found := batch(units)) != nothing:
+        rows += found or 0
+        if elapsed() >= until:
+            units.doorbell.ring(name)
+            break
+    return rows
+
+
+def committed(use_case: Callable[[UnitOfWork], int | None]) -> Callable[[Units], int | None]:
+    """Return the use case as a batch, in a transaction of its own."""
+
+    def batch(units: Units) -> int | None:
+        with units.write() as uow:
+            return use_case(uow)
+
+    return batch
 
 
 def install(app: Flask) -> None:

@@ -3,7 +3,7 @@
 from circle.archive.search import catching_up, reading_files
 from circle.archive.search.indexing import CATCH_UP
 from circle.kernel.uow import Units
-from workers.runtime import job
+from workers.runtime import in_turns, job
 
 
 @job
@@ -18,7 +18,4 @@ def catch_up(units: Units) -> int:
 @job
 def find_words(units: Units) -> int:
     """Find the words of new documents, batch by batch."""
-    found = 0
-    while taken := catching_up.find_words(units):
-        found += taken
-    return found
+    return in_turns(units, "search.find_words", catching_up.find_words)

@@ -85,6 +85,8 @@ class Media(Base):
     upload_until: Mapped[datetime | None]
     # Processing: due (moved ahead while somebody works on it), how often it was tried, what went wrong.
     due_at: Mapped[datetime | None]
+    # Its place among those that are due: what somebody uploads at once is spread, so that it holds up nobody else's.
+    turn_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None]
     created_at: Mapped[datetime]
@@ -100,6 +102,8 @@ class Media(Base):
         CheckConstraint("size > 0", name="size"),
         Index("ix_media_attached", "attached_to", "position", postgresql_where=text("attached_to IS NOT NULL")),
         Index("ix_media_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_media_turn", text("turn_at NULLS FIRST"), postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_media_turns_of", "owner_id", "turn_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_media_expires", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
         Index("ix_media_upload_until", "upload_until", postgresql_where=text("upload_until IS NOT NULL")),
     )

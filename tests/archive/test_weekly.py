@@ -187,6 +187,25 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     assert [len(told(member)) for member in members] == [1] * len(members)
 
 
+def test_a_large_circle_lets_small_ones_go_between(
+    world: World, units: Units, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weekly, "BATCH", 2)
+    circles = [world.circle(), world.circle()]
+    members = [[world.member(circle) for _ in range(3)] for circle in circles]
+    clock.set(EVENING - timedelta(days=1))
+    for circle in circles:
+        world.post(circle)
+    clock.set(EVENING)
+    with units.write() as uow:
+        weekly.begin_due(uow)
+    for _ in circles:
+        with units.write() as uow:
+            weekly.tell_some(uow)
+
+    assert all(any(told(one) for one in some) for some in members)
+
+
 def test_many_missed_posts_are_told_as_many(world: World, units: Units, clock: ManualClock, sql: Any) -> None:
     circle = world.circle()
     member = world.member(circle)

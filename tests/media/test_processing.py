@@ -126,3 +126,28 @@ def test_a_batch_is_bounded_and_rings_for_the_rest(world: World, doorbell: Silen
 
 def test_every_state_can_end() -> None:
     assert all(MediaStatus.DELETING in MACHINE.moves[state] for state in MediaStatus if state != "deleting")
+
+
+def test_many_uploads_of_one_person_hold_up_nobody_elses(world: World, units: Units, sql: Any) -> None:
+    busy, other = world.person(), world.person()
+    many = [world.uploaded(busy) for _ in range(4)]
+    one = world.uploaded(other)
+
+    order = []
+    with units.write() as uow:
+        while (media := processing._claim(uow)) is not None:
+            order.append(media.id)
+
+    # The last that came is second: one of many was there before it.
+    assert order == [many[0], one, *many[1:]]
+
+
+def test_an_upload_of_the_release_before_goes_first(world: World, units: Units, sql: Any) -> None:
+    waits, old = world.uploaded(world.person()), world.uploaded(world.person())
+    sql("UPDATE media SET turn_at = NULL WHERE id = :id", id=old)
+
+    with units.write() as uow:
+        first = processing._claim(uow)
+
+    assert first is not None
+    assert (first.id, first.id == waits) == (old, False)

@@ -4,8 +4,9 @@ import pytest
 
 from circle import jobs
 from circle.kernel import outbox
-from circle.kernel.queue import QUEUES, queue_of
+from circle.kernel.queue import QUEUES, SilentDoorbell, queue_of
 from circle.kernel.uow import Units
+from workers import runtime
 
 SCHEDULE = jobs.load_schedule()
 NAMES = [row.job for row in SCHEDULE]
@@ -47,3 +48,17 @@ def test_a_job_that_has_nothing_to_do_says_so_twice(name: str, units: Units) -> 
 
     assert job.run(units) == 0
     assert job.run(units) == 0
+
+
+def test_a_job_with_much_to_do_lets_others_have_their_turn(
+    units: Units, doorbell: SilentDoorbell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_STRETCH_SECONDS", 0.0)
+    batches = iter([7, 7, 0])
+
+    assert runtime.in_turns(units, "archive.rescore", lambda _units: next(batches)) == 7
+    assert doorbell.rung == ["archive.rescore"]
+
+    monkeypatch.setattr(runtime, "_STRETCH_SECONDS", 60.0)
+    assert runtime.in_turns(units, "archive.rescore", lambda _units: next(batches)) == 7
+    assert doorbell.rung == ["archive.rescore"]

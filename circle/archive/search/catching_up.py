@@ -127,9 +127,9 @@ WHERE subject_id = ANY(CAST(:subjects AS uuid[])) ORDER BY subject_id
 
 
 def lease(uow: UnitOfWork, kind: Owed, *, limit: int) -> dict[UUID, datetime]:
-    """Claim due rows for a while; return the lease of each, by which it is settled."""
+    """Claim due rows for a while, the latest first; return the lease of each, by which it is settled."""
     due = select(SearchDue.subject_id).where(SearchDue.kind == kind, SearchDue.due_at <= uow.now)
-    claimed = due.order_by(SearchDue.due_at).limit(limit).with_for_update(skip_locked=True)
+    claimed = due.order_by(SearchDue.due_at.desc()).limit(limit).with_for_update(skip_locked=True)
     until = uow.now + LEASE
     moved = (
         update(SearchDue)

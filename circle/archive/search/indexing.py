@@ -5,7 +5,7 @@ so what it has read before the edit is in the index by then, and is taken out wi
 """
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
@@ -20,6 +20,9 @@ from circle.posts import discussion_events, events
 from circle.posts.models import Answer, Post
 
 CATCH_UP = "search.catch_up"
+# What is owed in bulk is owed as if long ago: workers take the latest first, so what somebody has just written never
+# waits for an import.
+BEHIND = timedelta(days=365)
 
 _OWE = Query(
     lambda: text("""
@@ -100,8 +103,8 @@ def on_comment_changed(
 
 
 def on_posts_imported(uow: UnitOfWork, happened: PostsImported) -> None:
-    owe(uow, Owed.POST, happened.post_ids)
-    uow.execute(_OWE_COMMENTS, posts=list(happened.post_ids), due_at=uow.now)
+    owe(uow, Owed.POST, happened.post_ids, due_at=uow.now - BEHIND)
+    uow.execute(_OWE_COMMENTS, posts=list(happened.post_ids), due_at=uow.now - BEHIND)
 
 
 def on_work_handed_in(uow: UnitOfWork, happened: WorkHandedIn) -> None:

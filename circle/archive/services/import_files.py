@@ -14,6 +14,7 @@ from circle.config import Settings
 from circle.kernel.uow import Units
 from circle.media.models import Media, MediaStatus, Purpose
 from circle.media.names import clean_filename
+from circle.media.services.settling import APART
 from circle.media.storage import Storage
 from circle.media.types import TYPES
 
@@ -29,7 +30,7 @@ def bring_files(units: Units, archive: CircleArchive, kept: Kept, lines: Sequenc
         ids = [line.values["id"] for line in lines if "id" in line.values]
         known = set(uow.session.scalars(select(Media.id).where(Media.id.in_(ids))))
         now = uow.now
-    coming = []
+    coming: list[Line] = []
     for line in lines:
         problem = "it is here already" if line.values.get("id") in known else _bring(units, archive, line)
         if isinstance(problem, str):
@@ -37,7 +38,9 @@ def bring_files(units: Units, archive: CircleArchive, kept: Kept, lines: Sequenc
                 fail(kept, line.number, problem)
             continue
         waiting = {"status": MediaStatus.UPLOADED, "due_at": now, "upload_until": now, "completed_at": now}
-        coming.append(line._replace(values={**line.values, **problem, **waiting}))
+        # One after the other, so that others' uploads go between: `settling.line_up`.
+        place = {"turn_at": now + APART * len(coming)}
+        coming.append(line._replace(values={**line.values, **problem, **waiting, **place}))
     return coming
 
 

@@ -26,7 +26,7 @@ from circle.media.models import Media, MediaStatus, Purpose
 from circle.media.names import clean_filename
 from circle.media.queries import attachments
 from circle.media.services.deleting import KEEP_UNATTACHED
-from circle.media.services.settling import PROCESS
+from circle.media.services.settling import line_up
 from circle.media.storage import Storage
 from circle.posts.models import Post
 
@@ -151,7 +151,7 @@ def show_files(uow: UnitOfWork, written: Written, brought: Mapping[UUID, Brought
         connection = uow.session.connection()
         connection.execute(one.where(Media.attached_to == bindparam("to")).values(position=bindparam("at")), rows)
         connection.execute(one.where(Media.attached_to.is_(None)).values(**waiting, **here), rows)
-        uow.ring(PROCESS)
+        line_up(uow, [media_id for files in brought.values() for media_id in files.values()])
     changed = [post_id for post_id in both if post_id in brought or post_id in written.changed]
     cards = attachments(uow, changed)
     for post_id in changed:

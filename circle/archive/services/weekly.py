@@ -161,11 +161,14 @@ def begin_due(uow: UnitOfWork) -> int:
 
 
 def tell_some(uow: UnitOfWork) -> int | None:
-    """Tell a batch of members of one circle; return how many had missed something, None if no digest is open."""
+    """Tell a batch of members of one circle; return how many had missed something, None if no digest is open.
+
+    Circles take turns: each has told its first members before a large one goes on.
+    """
     digest = uow.session.scalar(
         select(WeeklyDigest)
         .where(WeeklyDigest.finished_at.is_(None))
-        .order_by(WeeklyDigest.due_at, WeeklyDigest.circle_id)
+        .order_by(WeeklyDigest.after_id.nulls_first(), WeeklyDigest.due_at, WeeklyDigest.circle_id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )

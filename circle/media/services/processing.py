@@ -58,7 +58,7 @@ def process_due(units: Units) -> int:
 
 def _claim(uow: UnitOfWork) -> Media | None:
     due = select(Media).where(Media.due_at <= uow.now, Media.status == MediaStatus.UPLOADED)
-    media = uow.session.scalar(due.order_by(Media.due_at).limit(1).with_for_update(skip_locked=True))
+    media = uow.session.scalar(due.order_by(Media.turn_at.nulls_first()).limit(1).with_for_update(skip_locked=True))
     if media is not None:
         media.due_at = uow.now + LEASE
         media.attempts += 1

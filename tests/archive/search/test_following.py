@@ -4,11 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from circle.archive.events import PostsImported
 from circle.archive.search import catching_up, sources
 from circle.archive.search.indexing import owe
 from circle.archive.search.models import Owed
 from circle.jobs import load_job
 from circle.kernel.clock import ManualClock
+from circle.kernel.ids import new_id
 from circle.kernel.queue import SilentDoorbell
 from circle.kernel.uow import Units
 from circle.posts.models import Post
@@ -41,6 +45,23 @@ def test_the_sweep_finds_what_was_written_while_nobody_heard_the_bell(world: Wor
     assert [load_job(job).run(units) for job in swept] == [2]
     assert set(found_now(circle.owner, "琥珀", circle)) == {str(post.id), comment["id"]}
     assert sql("SELECT 1 FROM search_due WHERE kind <> 'words'") == []
+
+
+def test_what_somebody_writes_does_not_wait_for_an_import(
+    world: World, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "BATCH", 1)
+    circle = world.circle()
+    catch_up(units)
+    single = world.post(circle, body="琥珀")
+    bulk = tuple(world.post(circle, body="鲸落").id for _ in range(3))
+    with units.write() as uow:
+        uow.emit(PostsImported(circle.id, new_id(), bulk))
+
+    assert catching_up.index_owed(units, Owed.POST) == 1
+
+    assert found_now(circle.owner, "琥珀", circle) == [str(single.id)]
+    assert found_now(circle.owner, "鲸落", circle) == []
 
 
 def test_an_edit_is_found_and_what_it_replaced_is_not(world: World) -> None:

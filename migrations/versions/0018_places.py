@@ -1,0 +1,32 @@
+"""Uploads that wait for processing have a place of their own: many of one person hold up nobody else's.
+
+Revision: 0018, after 0017
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+INDEXES = {
+    "ix_media_turn": "(turn_at NULLS FIRST) WHERE due_at IS NOT NULL",
+    "ix_media_turns_of": "(owner_id, turn_at) WHERE due_at IS NOT NULL",
+}
+
+
+def upgrade() -> None:
+    op.add_column("media", sa.Column("turn_at", sa.DateTime(timezone=True), nullable=True))
+    with op.get_context().autocommit_block():
+        for name, covered in INDEXES.items():
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON media {covered}")
+
+
+def downgrade() -> None:
+    with op.get_context().autocommit_block():
+        for name in INDEXES:
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    op.drop_column("media", "turn_at")
