@@ -3,13 +3,18 @@
 import os
 import stat
 import struct
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from circle.archive.importing import sources
+from circle.archive.importing.circles import open_circle
 from circle.archive.importing.faults import ArchiveRefused, BadFile
 from circle.archive.importing.sources import open_source, reading_order
 from tests.builders.archive import folder_of, zip_of
@@ -110,6 +115,84 @@ def test_too_many_files_are_refused_before_their_names_are_read(
 @pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x05\x06", b"PK\x05\x06" + b"\xff" * 18])
 def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ArchiveRefused), open_source(packed(tmp_path, content)):
+        pass
+
+
+CONTENTS = {"a.md": "甲" * 300, "写作/b.md": "乙", "c.png": b"PNG", "manifest.json": b"{}", "data/posts.jsonl": b"{}\n"}
+SOUND = zip_of(CONTENTS)
+
+
+def read_all(archive: Path) -> None:
+    """Read everything that may be in it; each file that can't be read is one bad file."""
+    with open_source(archive) as source:
+        for path in source.paths:
+            with suppress(BadFile):
+                source.read(path)
+        for path in source.others:
+            with suppress(BadFile):
+                list(source.chunks(path))
+
+
+@given(damage=st.lists(st.tuples(st.integers(0, len(SOUND) - 1), st.binary(max_size=8)), min_size=1, max_size=4))
+@settings(max_examples=30, deadline=None)
+def test_whatever_is_damaged_is_refused_or_named(damage: list[tuple[int, bytes]]) -> None:
+    content = bytearray(SOUND)
+    for at, written in damage:
+        content[at : at + len(written)] = written
+
+    with TemporaryDirectory() as folder:
+        archive = packed(Path(folder), bytes(content))
+        with suppress(ArchiveRefused):
+            read_all(archive)
+        with suppress(ArchiveRefused), open_circle(archive):
+            pass
+
+
+FAR = b"PK\6\7" + struct.pack("<LQL", 0, 2**64 - 1, 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(SOUND.replace("写作".encode(), b"\xff" * 6), id="a name that is not in its encoding"),
+        pytest.param(SOUND[:-22] + FAR + SOUND[-22:], id="a table of contents beyond the end of numbers"),
+        pytest.param(SOUND.replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\xff"), id="a version that nobody knows"),
+    ],
+)
+def test_a_table_of_contents_that_breaks_readers_refuses_the_archive(tmp_path: Path, content: bytes) -> None:
+    assert content != SOUND
+
+    with pytest.raises(ArchiveRefused), open_source(packed(tmp_path, content)):
+        pass
+    with pytest.raises(ArchiveRefused), open_circle(packed(tmp_path, content)):
+        pass
+
+
+def test_a_file_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    content = zip_of({"x": "一", "a.md": "甲"})
+    at = content.rindex(b"PK\1\2", 0, content.rindex(b"PK\1\2"))
+    nameless = bytearray(content)
+    nameless[at + 46] = 0
+
+    with open_source(packed(tmp_path, bytes(nameless))) as source:
+        assert (source.paths, source.others) == (["a.md"], {})
+
+
+def test_an_encrypted_file_is_one_bad_file(tmp_path: Path) -> None:
+    content = bytearray(zip_of({"a.md": "甲"}))
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.index(mark) + flags] |= 1
+
+    with open_source(packed(tmp_path, bytes(content))) as source, pytest.raises(BadFile) as bad:
+        source.read("a.md")
+
+    assert bad.value.data == {"problem": "encrypted"}
+
+
+def test_what_is_too_large_in_all_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_TOTAL_BYTES", 1_000)
+
+    with pytest.raises(ArchiveRefused), open_source(packed(tmp_path, zip_of({"a.md": os.urandom(1_001)}))):
         pass
 
 

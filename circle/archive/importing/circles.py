@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from uuid import UUID
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 import orjson
 from sqlalchemy import ARRAY, Boolean, Date, DateTime, Integer, Numeric, Text, Time, Uuid
@@ -25,7 +25,7 @@ from circle.archive.importing.sources import (
     MOST_TOTAL_BYTES,
     RATIO_COUNTS_FROM,
     entry_path,
-    refuse_huge_directory,
+    open_zip,
 )
 from circle.kernel.db import Json
 
@@ -101,7 +101,7 @@ class CircleArchive:
                 )
             about: Json = manifest["circle"]
             UUID(about["id"])
-        except (ValueError, KeyError, TypeError, AttributeError, BadZipFile) as error:
+        except (KeyError, TypeError, AttributeError, *DAMAGED) as error:
             raise _not_ours() from error
         return about
 
@@ -134,13 +134,8 @@ class CircleArchive:
 @contextmanager
 def open_circle(place: str | Path) -> Iterator[CircleArchive]:
     """Open a creator's export. Errors: ArchiveRefused."""
-    try:
-        with Path(place).open("rb") as file:
-            refuse_huge_directory(file, times=_TIMES_THE_FILES)
-            with ZipFile(file) as archive:
-                yield CircleArchive(archive)
-    except (BadZipFile, IsADirectoryError) as error:
-        raise ArchiveRefused.because_of("不是有效的 ZIP 文件。", "It is not a valid ZIP file.") from error
+    with open_zip(Path(place), times=_TIMES_THE_FILES) as archive:
+        yield CircleArchive(archive)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ import struct
 import unicodedata
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -26,8 +27,12 @@ RATIO_COUNTS_FROM = 16 * 1024 * 1024
 # A ZIP's table of contents is held in memory; 100,000 entries with long names stay below this.
 _MOST_DIRECTORY_BYTES = 32 * 1024 * 1024
 
-# What reading a damaged or encrypted entry raises.
-DAMAGED = (BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, OSError)
+# What opening a ZIP, and reading an entry, raise where it is damaged, encrypted, or made to break readers: numbers lead
+# beyond the file or beyond what a number may be, names are not in the encoding that they say.
+DAMAGED = (
+    *(BadZipFile, zlib.error, LZMAError, struct.error, NotImplementedError, EOFError, RuntimeError, OSError),
+    *(ValueError, OverflowError),
+)
 _CHUNK = 256 * 1024
 _SUFFIXES = (".md", ".markdown", ".mdown")
 _NOT_CONTENT = frozenset({"__MACOSX", "node_modules"})
@@ -82,13 +87,21 @@ def open_source(place: str | Path, name: str | None = None, takes: Takes = MARKD
     if takes.takes(path.name):
         yield FileSource(path, takes)
         return
-    try:
-        with path.open("rb") as file:
-            refuse_huge_directory(file)
-            with ZipFile(file) as archive:
-                yield ZipSource(archive, name or path.name, takes)
-    except BadZipFile as error:
-        raise ArchiveRefused.because_of("不是有效的 ZIP 文件。", "It is not a valid ZIP file.") from error
+    with open_zip(path) as archive:
+        yield ZipSource(archive, name or path.name, takes)
+
+
+@contextmanager
+def open_zip(path: Path, *, times: int = 1) -> Iterator[ZipFile]:
+    """Open a ZIP file; `times` as in `refuse_huge_directory`. Errors: ArchiveRefused."""
+    with ExitStack() as held:
+        try:
+            file = held.enter_context(path.open("rb"))
+            refuse_huge_directory(file, times=times)
+            archive = held.enter_context(ZipFile(file))
+        except DAMAGED as error:
+            raise ArchiveRefused.because_of("不是有效的 ZIP 文件。", "It is not a valid ZIP file.") from error
+        yield archive
 
 
 class FileSource:
@@ -247,8 +260,8 @@ def entry_path(info: ZipInfo) -> str | None:
     parts = path.split("/")
     if path.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", path):
         raise ArchiveRefused.because_of("压缩包含有指向外部的路径。", "It has a path that leads out of the archive.")
-    path = "/".join(part for part in parts if part not in {"", "."})
-    return None if info.is_dir() else path
+    cleaned = "/".join(part for part in parts if part not in {"", "."})
+    return None if path.endswith("/") else cleaned or None
 
 
 def _name_of(info: ZipInfo) -> str:
