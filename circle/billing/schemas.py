@@ -30,7 +30,10 @@ _RETRY = {"example": None, "description": "`soft`: later; `hard`: with another m
 
 
 class JoinIn(JoinAnswers):
-    price_id = Id(required=True)
+    price_id = Id(
+        load_default=None,
+        metadata={"description": "Left out only where an invitation lets in without paying: by a role, or by days."},
+    )
     collection = Choice(Collection, load_default=Collection.MANUAL.value)
     coupon = Str(most=40, load_default=None, allow_none=True, metadata=_NONE)
 

@@ -190,6 +190,29 @@ def test_what_a_client_may_not_say_is_refused(world: World, sql: Any, extra: dic
     assert sql("SELECT 1 FROM invoices") == []
 
 
+@pytest.mark.parametrize("gift", ["days", "role"])
+def test_an_invitation_that_lets_in_without_paying_needs_no_price(world: World, gift: str) -> None:
+    circle, lin = world.circle(join_policy="invite"), world.person()
+    gives = {"tier_id": str(circle.tier(2).id), "comp_days": 10} if gift == "days" else {"role": "guest"}
+    code = circle.owner.api.post(f"{circle.path}/invitations", gives).ok(201)["code"]
+
+    joined = lin.api.post(f"{circle.path}/join", {"invitation": code}).ok(201)
+
+    assert (joined["subscription"], joined["checkout"]) == (None, None)
+    assert world.membership(lin, circle)["status"] == "active"
+    assert lin.api.post(f"{circle.path}/join", {"invitation": code}).code == "already_a_member"
+
+
+def test_who_has_to_pay_names_a_price(world: World, sql: Any) -> None:
+    circle = world.circle()
+    code = circle.owner.api.post(f"{circle.path}/invitations", {}).ok(201)["code"]
+
+    for sent in ({}, {"invitation": code}):
+        refused = world.person().api.post(f"{circle.path}/join", sent)
+        assert (refused.status, refused.fields) == (422, {"price_id": "required"})
+    assert sql("SELECT 1 FROM memberships WHERE status = 'pending'") == []
+
+
 @pytest.mark.parametrize("extra", [{"amount": 1}, {"payment_method": None}, {"payment_method": str(uuid4())}])
 def test_nobody_names_the_amount_they_pay(world: World, extra: dict[str, object]) -> None:
     circle = world.circle()

@@ -35,6 +35,7 @@ from circle.billing.states import InvoiceStatus, SubscriptionStatus
 from circle.circles.models import Circle, Price, Tier
 from circle.circles.terms import term_end
 from circle.kernel.caller import Caller
+from circle.kernel.errors import Invalid
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import AlreadyAMember, SeatsTaken
@@ -59,7 +60,7 @@ def join(
     caller: Caller,
     circle_id: UUID,
     *,
-    price_id: UUID,
+    price_id: UUID | None,
     collection: str,
     coupon: str | None = None,
     invitation: str | None = None,
@@ -67,11 +68,14 @@ def join(
 ) -> Joined:
     """Join, or apply where the circle's owner decides; doing it again while unpaid returns the same checkout.
 
-    Errors: UnknownPrice, AlreadyAMember, PaymentUnderWay, SeatsTaken, CouponUsedUp, and those of `prepare_join` and
-    `require_coupon`.
+    Who is let in by the door itself, by an invitation with a role or days on the house, need not name a price.
+    Errors: Invalid (a price is missing), UnknownPrice, AlreadyAMember, PaymentUnderWay, SeatsTaken, CouponUsedUp, and
+    those of `prepare_join` and `require_coupon`.
     """
     before = find_standing(uow, caller, circle_id)
     membership = prepare_join(uow, caller, circle_id, invitation=invitation, answers=answers)
+    if price_id is None:
+        return _came_in_free(membership, before)
     price = require_offer(uow, circle_id, price_id)
     cheaper = None if coupon is None else require_coupon(uow, coupon, price)
     _require_new(uow, before, price)
@@ -82,6 +86,14 @@ def join(
         # The door itself let them in: an invitation's days on the house, or a paid term that still runs.
         return Joined(membership)
     return _go_on(uow, membership, price, collection, cheaper)
+
+
+def _came_in_free(membership: Membership, before: Standing) -> Joined:
+    if before.status == Status.ACTIVE:
+        raise AlreadyAMember
+    if membership.status != Status.ACTIVE:
+        raise Invalid.field("price_id", "required", "缺少必填字段。", "Missing data for required field.")
+    return Joined(membership)
 
 
 def on_member_approved(uow: UnitOfWork, event: MemberApproved) -> None:
