@@ -21,8 +21,19 @@ SET_BATCH = 500
 SHARED_BATCH = 100
 # Answers of providers that are applied together.
 _AT_A_TIME = 25
-# Asking and then sending, each until its provider's time-out: nothing is begun that may outlive its lease.
+# Asking and then sending, each until its provider's time-out.
 _LONGEST_ERRAND = timedelta(minutes=1)
+
+
+class Stretch:
+    """The time in which what is claimed from now on may be begun, so that nothing outlives its lease."""
+
+    def __init__(self) -> None:
+        self._ends = elapsed() + (LEASE - _LONGEST_ERRAND).total_seconds()
+
+    @property
+    def is_over(self) -> bool:
+        return elapsed() > self._ends
 
 
 def together(
@@ -47,17 +58,16 @@ def together(
 
 
 def answers(
-    units: Units, what: str, claimed: Sequence[N], ask: Callable[[N], Outcome | None]
+    units: Units, what: str, stretch: Stretch, claimed: Sequence[N], ask: Callable[[N], Outcome | None]
 ) -> Iterator[list[tuple[N, Outcome]]]:
-    """Ask providers about rows that were claimed just now, side by side; yield answers as they come, some at a time.
+    """Ask providers about claimed rows, side by side; yield answers as they come, some at a time.
 
-    A row that ends in an error of ours has no answer; nor has one whose lease would not last, because those before it
-    took so long. Its lease runs out, and the sweeper asks.
+    A row that ends in an error of ours has no answer; nor has one for which the stretch is over, because those before
+    it took so long. Its lease runs out, and the sweeper asks.
     """
-    since, lasts = elapsed(), (LEASE - _LONGEST_ERRAND).total_seconds()
 
     def run(row: N) -> Outcome | None:
-        if elapsed() - since > lasts:
+        if stretch.is_over:
             return None
         with isolated(what, number=row.number):
             return ask(row)

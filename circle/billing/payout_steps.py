@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from circle.billing.batches import answers
+from circle.billing.batches import Stretch, answers
 from circle.billing.providers.base import Outcome, OutcomeState, PayoutOrder, Providers
 from circle.billing.services import payout_sending
 from circle.billing.services.leases import BATCH, Errand
@@ -12,9 +12,10 @@ from circle.kernel.uow import Units
 
 def send_payouts(units: Units) -> int:
     """Send approved payouts, and find out about those without an answer."""
+    stretch = Stretch()
     with units.write() as uow:
         errands = payout_sending.claim_due_payouts(uow, limit=BATCH)
-    for answered in answers(units, "payout_poison", errands, partial(_ask, units)):
+    for answered in answers(units, "payout_poison", stretch, errands, partial(_ask, units)):
         for errand, outcome in answered:
             with isolated("payout_poison", number=errand.number), units.write() as uow:
                 payout_sending.apply_payout(uow, errand.number, outcome)

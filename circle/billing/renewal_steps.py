@@ -1,7 +1,7 @@
 """What the clock does to subscriptions: bill, charge, try again, remind, end. Batches, safe twice and side by side."""
 
 from circle.billing import steps
-from circle.billing.batches import SET_BATCH, together
+from circle.billing.batches import SET_BATCH, Stretch, together
 from circle.billing.services import charging, collecting, ending, reminding, renewing
 from circle.billing.services.leases import BATCH
 from circle.billing.states import SubscriptionStatus
@@ -33,9 +33,10 @@ def _collect(units: Units, statuses: tuple[SubscriptionStatus, ...]) -> int:
 
 def charge(units: Units) -> int:
     """Send planned charges side by side, and apply the answers as they come, some at a time."""
+    stretch = Stretch()
     with units.write() as uow:
         errands = charging.claim_charges(uow, limit=BATCH)
-    steps.settle(units, "charge_poison", errands)
+    steps.settle(units, "charge_poison", stretch, errands)
     return len(errands)
 
 

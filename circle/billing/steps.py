@@ -9,7 +9,7 @@ from functools import partial
 from uuid import UUID
 
 from circle.billing import ledger_queries, queries
-from circle.billing.batches import SHARED_BATCH, answers, together
+from circle.billing.batches import SHARED_BATCH, Stretch, answers, together
 from circle.billing.providers.base import Order, Outcome, OutcomeState, Providers, RefundOrder
 from circle.billing.providers.sandbox import PAGE_TOKEN, Delivery, Sandbox
 from circle.billing.services import attempts, checkouts, outcomes, refunds, releasing, webhooks
@@ -55,9 +55,9 @@ def run_errand(units: Units, errand: Errand[Order]) -> None:
         outcomes.apply(uow, errand.number, outcome)
 
 
-def settle(units: Units, what: str, errands: Sequence[Errand[Order]]) -> None:
+def settle(units: Units, what: str, stretch: Stretch, errands: Sequence[Errand[Order]]) -> None:
     """Do claimed charges side by side, and apply what became of them, some at a time; `what` names what fails."""
-    for answered in answers(units, what, errands, partial(_ask, units)):
+    for answered in answers(units, what, stretch, errands, partial(_ask, units)):
         news = {errand.number: outcome for errand, outcome in answered}
         together(units, what, list(news), partial(_apply, news))
 
@@ -125,17 +125,19 @@ def _ask_back(units: Units, errand: Errand[RefundOrder]) -> Outcome:
 
 def resolve(units: Units) -> int:
     """Find out what became of attempts without an answer."""
+    stretch = Stretch()
     with units.write() as uow:
         errands = attempts.claim_unanswered(uow, limit=BATCH)
-    settle(units, "attempt_poison", errands)
+    settle(units, "attempt_poison", stretch, errands)
     return len(errands)
 
 
 def send_refunds(units: Units) -> int:
     """Send refunds that wait, and find out about those without an answer."""
+    stretch = Stretch()
     with units.write() as uow:
         errands = refunds.claim_due_refunds(uow, limit=BATCH)
-    for answered in answers(units, "refund_poison", errands, partial(_ask_back, units)):
+    for answered in answers(units, "refund_poison", stretch, errands, partial(_ask_back, units)):
         for errand, outcome in answered:
             with isolated("refund_poison", number=errand.number), units.write() as uow:
                 refunds.apply_refund(uow, errand.number, outcome)
@@ -144,9 +146,10 @@ def send_refunds(units: Units) -> int:
 
 def read_inbox(units: Units) -> int:
     """Ask about everything that notifications speak of, but for what has come to its end."""
+    stretch = Stretch()
     with units.write() as uow:
         claimed, waiting = webhooks.claim_waiting(uow, limit=BATCH)
-    for answered in answers(units, "notification_poison", waiting, partial(_look_up, units)):
+    for answered in answers(units, "notification_poison", stretch, waiting, partial(_look_up, units)):
         news = {one.number: (one, outcome) for one, outcome in answered}
         together(units, "notification_poison", list(news), partial(_take_news, news))
     return claimed

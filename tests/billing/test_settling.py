@@ -154,7 +154,7 @@ def test_nothing_is_begun_that_could_outlive_its_lease(
 ) -> None:
     members = due_renewals(world, clock, world.circle(), "ok", "ok", "ok")
     # The first call takes more than a minute.
-    moments = iter([0.0, 0.0])
+    moments = iter([0.0, 0.0])  # when it claims, and when it begins the first
     with monkeypatch.context() as slow:
         slow.setattr(batches_module, "elapsed", lambda: next(moments, 61.0))
         assert world.run_billing("charge") == 3
