@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 # Asked for at the start of a connection. Poolers answer that themselves, so the server has not heard of it.
 DIRECT = "circle.direct"
+_END_CLIENTS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND backend_type = 'client backend'
+"""
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
 
 
@@ -77,3 +80,12 @@ def grant(at: Connection, role: str) -> None:
         f"GRANT UPDATE (note) ON extensions TO {named}",
     ):
         at.execute(text(statement))
+
+
+def drop_database(at: Connection, name: str) -> None:
+    """Drop a database with whoever is connected to it.
+
+    Not by FORCE, which fails where the server's autovacuum is at work in it: a plain DROP waits for that to give way.
+    """
+    at.execute(text(_END_CLIENTS), {"name": name})
+    at.execute(text(f"DROP DATABASE IF EXISTS {at.dialect.identifier_preparer.quote(name)}"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, make_url, text
 
-from circle.database import migrate
+from circle.database import drop_database, migrate
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -28,14 +28,14 @@ def worker_database(server_url: str, worker: str) -> Iterator[str]:
         connection.execute(text("SELECT pg_advisory_lock(7001)"))  # test processes side by side make one template
         if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": template}):
             making = f"{template}_making"
-            connection.execute(text(f'DROP DATABASE IF EXISTS "{making}" WITH (FORCE)'))
+            drop_database(connection, making)
             connection.execute(text(f'CREATE DATABASE "{making}"'))
             migrate(server.set(database=making).render_as_string(hide_password=False))
             connection.execute(text(f'ALTER DATABASE "{making}" RENAME TO "{template}"'))
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        drop_database(connection, name)
         connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
         connection.execute(text("SELECT pg_advisory_unlock(7001)"))
     yield server.set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        drop_database(connection, name)
     admin.dispose()

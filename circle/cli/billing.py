@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from circle.cli.root import circle, installation, read_settings
+from circle.cli.root import circle, installation, settings_here
 
 if TYPE_CHECKING:
     from circle.billing.rehearsal import Rehearsal
@@ -219,7 +219,7 @@ def confirm_installation() -> None:
 
 @contextmanager
 def _units() -> Iterator["Units"]:
-    with installation(read_settings()) as units:
+    with installation(settings_here()) as units:
         yield units
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import click
 
-from circle.cli.root import circle, installation, read_settings
+from circle.cli.root import circle, installation, settings_here
 
 
 @circle.group()
@@ -18,6 +18,6 @@ def rebuild(camp_ids: tuple[UUID, ...]) -> None:
     """Derive streaks, totals and rankings anew from the days that members did; all camps unless some are named."""
     from circle.checkins.services.rebuilding import rebuild_camps
 
-    with installation(read_settings()) as units:
+    with installation(settings_here()) as units:
         changed = rebuild_camps(units, camp_ids)
     click.echo(f"{changed} members' figures were not as their days say, and are now")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from circle.cli.root import circle, installation, read_settings
+from circle.cli.root import circle, installation, settings_here
 
 if TYPE_CHECKING:
     from circle.accounts.models import User
@@ -21,7 +21,7 @@ def doctor(context: click.Context) -> None:
     from circle.kernel.isolation import isolated
 
     # What a check stumbles over is said here, in one line, and not logged besides.
-    settings = replace(read_settings(), log_level="critical")
+    settings = replace(settings_here(), log_level="critical")
     wrong = 0
     click.echo("  ok     the settings are complete")
     with installation(settings) as units:
@@ -43,7 +43,7 @@ def after_restore() -> None:
     from circle.billing.services import breaker
     from circle.kernel import changes
 
-    with installation(read_settings()) as units, units.write() as uow:
+    with installation(settings_here()) as units, units.write() as uow:
         changes.begin_generation(uow)
         breaker.stop_after_restore(uow)
     click.echo(
@@ -89,7 +89,7 @@ def _decide(use_case: "Callable[[UnitOfWork], User]") -> str:
     """Carry out what an operator decides about a person; return their name."""
     from circle.kernel.errors import CircleError
 
-    with installation(read_settings()) as units:
+    with installation(settings_here()) as units:
         try:
             with units.write() as uow:
                 return use_case(uow).display_name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from circle.cli.root import circle, installation, read_settings
+from circle.cli.root import circle, installation, settings_here
 
 if TYPE_CHECKING:
     from circle.archive.importing.survey import Progress
@@ -83,7 +83,7 @@ def whole_circle(path: Path, slug: str, **wanted: Any) -> None:
 def _run(path: Path, form: str, *, dry_run: bool, **wanted: Any) -> None:
     from circle.kernel.errors import CircleError
 
-    with installation(read_settings()) as units:
+    with installation(settings_here()) as units:
         try:
             with _shown_progress() as progress:
                 tally = _import(units, path, progress, dry_run=dry_run, format=form, **wanted)

@@ -1,6 +1,7 @@
 """The command group, and settings read with one clear line where they are wrong."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from circle.kernel.uow import Units
 
 ROOT = Path(__file__).parents[2]
+DATA = Path(".data/up")
 
 
 class WrongSetting(click.ClickException):
@@ -30,8 +32,32 @@ def circle() -> None:
 
 
 def read_settings() -> Settings:
+    """Return the environment's settings, for the processes of an installation."""
+    return _read(os.environ)
+
+
+def settings_here(data: Path | None = None) -> Settings:
+    """Return the settings of the installation to look after, for commands that do.
+
+    It is the one that runs from `data`; without, the one that the environment names, else the one that `circle up` runs
+    from CIRCLE_DATA (.data/up).
+    """
+    from circle.embedded.datafolder import DataFolder
+
+    folder = data or Path(os.environ.get("CIRCLE_DATA", DATA))
+    runs_there = (folder / "run.json").exists()
+    if runs_there and (data or "DATABASE_URL" not in os.environ):
+        given = DataFolder(folder).read_json("run.json")["settings"]
+        # The log goes where the processes write it; a command says what it has to say.
+        return _read({**os.environ, **given, "LOG_LEVEL": os.environ.get("LOG_LEVEL", "error")})
+    if "DATABASE_URL" not in os.environ:
+        raise WrongSetting(f"DATABASE_URL is not set, and nothing runs from {folder}: `make up` starts it.")
+    return read_settings()
+
+
+def _read(environ: Mapping[str, str]) -> Settings:
     try:
-        return Settings.from_env()
+        return Settings.from_env(environ)
     except SettingError as error:
         raise WrongSetting(str(error)) from None
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
-from circle.cli.root import ROOT, circle, installation, read_settings
+from circle.cli.root import DATA, ROOT, circle, installation, read_settings
 from circle.kernel.clock import elapsed
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _patiently(what: str, attempt: Callable[[], T], trouble: type[Exception]) ->
 
 
 @circle.command()
-@click.option("--data", type=click.Path(path_type=Path), default=Path(".data/up"), show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), default=DATA, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="The next free one if it is taken.")
 @click.option("--test-mode", is_flag=True, help="A clock that can be set, a drain, and a mailbox for all mail.")

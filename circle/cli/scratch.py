@@ -29,6 +29,8 @@ def scratch_database(server_url: str | None, *, purpose: str) -> Iterator[str]:
 def _empty_database(server_url: str, purpose: str) -> Iterator[str]:
     from sqlalchemy import NullPool, create_engine, make_url, text
 
+    from circle.database import drop_database
+
     name = f"circle_{purpose}_{token_hex(4)}"
     server = make_url(server_url)
     admin = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
@@ -37,4 +39,4 @@ def _empty_database(server_url: str, purpose: str) -> Iterator[str]:
         try:
             yield server.set(database=name).render_as_string(hide_password=False)
         finally:
-            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+            drop_database(connection, name)

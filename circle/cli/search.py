@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from circle.cli.root import circle, installation, read_settings
+from circle.cli.root import circle, installation, settings_here
 
 if TYPE_CHECKING:
     from circle.kernel.uow import Units
@@ -32,7 +32,7 @@ def reindex(processes: int, *, anew: bool) -> None:
     """
     from circle.archive.search.rebuilding import count_owed, owe_everything
 
-    with installation(read_settings()) as units:
+    with installation(settings_here()) as units:
         with units.read() as uow:
             left = count_owed(uow)
         if left and not anew:
@@ -53,7 +53,7 @@ def work() -> None:
     """Index what is owed until nothing is left."""
     from circle.archive.search.catching_up import catch_up
 
-    with installation(read_settings()) as units:
+    with installation(settings_here()) as units:
         catch_up(units)
 
 
@@ -89,7 +89,7 @@ def evaluate(slug: str, strings: int, seed: int) -> None:
     from circle.archive.services.import_targets import find_target
     from circle.kernel.errors import CircleError
 
-    with installation(read_settings()) as units, units.read() as uow:
+    with installation(settings_here()) as units, units.read() as uow:
         try:
             target = find_target(uow, slug=slug, access="members", author=None)
         except CircleError as refusal:

@@ -7,9 +7,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from circle.config import Settings
 from circle.embedded.datafolder import LOOPBACK, DataFolder, DataFolderBusyError, is_free, random_free_port
 from circle.embedded.engines import Engines, start_engines, stop_engines
 from circle.embedded.leftovers import end_leftovers, remember_processes
@@ -20,6 +22,7 @@ from circle.embedded.supervisor import Supervisor, read_procfile
 _READY_TIMEOUT_SECONDS = 60.0
 _PROBE_TIMEOUT_SECONDS = 5.0
 _PORTS_TRIED = 20
+SETTINGS = tuple(one.name.upper() for one in fields(Settings))
 _GIVEN_BY = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL", "s3": "S3_ENDPOINT"}
 
 
@@ -154,6 +157,8 @@ class _Run:
             "database_url": self._environ["DATABASE_URL"],
             "redis_url": self._environ["REDIS_URL"],
             "s3_endpoint": self._environ["S3_ENDPOINT"],
+            # What its processes were given, for commands that look after it.
+            "settings": {name: self._environ[name] for name in SETTINGS if name in self._environ},
             "pids": {"supervisor": os.getpid(), **self._supervisor.pids, **self._engines.pids},
             "started_at": self._ready_since,
         }

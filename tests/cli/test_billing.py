@@ -14,6 +14,7 @@ from circle.app import create_app
 from circle.billing.services import payouts, refunds
 from circle.cli import billing, circle
 from circle.config import Settings
+from circle.database import drop_database
 from circle.embedded import Engines
 from circle.kernel.clock import ManualClock
 from circle.kernel.uow import Units
@@ -33,7 +34,7 @@ class Installed:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
         self.units: Units | None = None
         monkeypatch.setattr(billing, "installation", self._open)
-        monkeypatch.setattr(billing, "read_settings", lambda: settings)
+        monkeypatch.setattr(billing, "settings_here", lambda: settings)
 
     @contextmanager
     def _open(self, _settings: Settings) -> Iterator[Units | None]:
@@ -181,7 +182,7 @@ def cloned(original: dict[str, str], engines: Engines) -> Iterator[Callable[[], 
 
     yield clone
     with admin.connect() as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        drop_database(connection, name)
     admin.dispose()
 
 

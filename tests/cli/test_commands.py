@@ -1,5 +1,6 @@
 """The `circle` command: what it says, and with which exit code."""
 
+import json
 import os
 import subprocess
 import sys
@@ -94,6 +95,35 @@ def test_the_doctor_sees_that_nobody_sweeps(run: Run, engines: Engines) -> None:
 
     assert result.exit_code == 1
     assert "outbox.relay never ran: is the clock running?" in result.output
+
+
+def test_commands_look_after_what_runs_on_this_machine(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"settings": environ}), encoding="utf-8")
+    elsewhere = dict.fromkeys(environ) | {"CIRCLE_DATA": str(tmp_path)}
+
+    result = CliRunner().invoke(circle, ("billing", "status"), env=elsewhere)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_a_command_without_an_installation_says_what_to_do(environ: dict[str, str], tmp_path: Path) -> None:
+    nowhere = dict.fromkeys(environ) | {"CIRCLE_DATA": str(tmp_path)}
+
+    for command in (("doctor",), ("billing", "status"), ("search", "reindex")):
+        result = CliRunner().invoke(circle, command, env=nowhere)
+        assert (result.exit_code, result.stderr) == (
+            2,
+            f"Error: DATABASE_URL is not set, and nothing runs from {tmp_path}: `make up` starts it.\n",
+        )
+
+
+def test_processes_take_their_settings_from_the_environment_alone(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"settings": environ}), encoding="utf-8")
+    elsewhere = dict.fromkeys(environ) | {"CIRCLE_DATA": str(tmp_path)}
+
+    result = CliRunner().invoke(circle, ("web",), env=elsewhere)
+
+    assert (result.exit_code, result.stderr) == (2, "Error: DATABASE_URL is not set\n")
 
 
 def test_the_document_needs_neither_database_nor_settings(monkeypatch: pytest.MonkeyPatch) -> None:

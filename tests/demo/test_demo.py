@@ -191,6 +191,6 @@ def test_without_an_installation_it_says_what_to_start(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ("demo", "--data", str(tmp_path)), env={"DATABASE_URL": None})
 
     assert (result.exit_code, result.stderr) == (
-        1,
-        f"Error: Nothing runs from {tmp_path}: start it first, with `make up`.\n",
+        2,
+        f"Error: DATABASE_URL is not set, and nothing runs from {tmp_path}: `make up` starts it.\n",
     )

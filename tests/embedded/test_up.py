@@ -91,7 +91,7 @@ def start_up(make_folder: Callable[..., Path], procfile: Path) -> Iterator[Start
 def test_up_runs_everything_says_where_and_leaves_nothing(start_up: StartUp) -> None:
     up = start_up()
     run = up.ready()
-    assert run.keys() == {"base_url", "database_url", "redis_url", "s3_endpoint", "pids", "started_at"}
+    assert run.keys() == {"base_url", "database_url", "redis_url", "s3_endpoint", "settings", "pids", "started_at"}
     assert run["pids"].keys() == {"supervisor", "web", "worker", "clock", "postgres", "valkey", "s3"}
     assert httpx.get(f"{run['base_url']}/readyz").status_code == 200
     wait_for(lambda: "Stop with Ctrl-C" in up.said(), "the summary")
