@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 _MIN_SECRET = 32
@@ -19,6 +19,8 @@ _RANGES = {
     "drain_seconds": (0, 300),
     "trusted_proxies": (0, 10),
     "statement_timeout_ms": (100, 3_600_000),
+    "worker_statement_timeout_ms": (100, 3_600_000),
+    "search_timeout_ms": (100, 3_600_000),
     "sandbox_latency_ms": (0, 60_000),
     # A month has 28 days at least, and the notice of one period belongs into the one before.
     "notice_days": (1, 27),
@@ -79,6 +81,7 @@ class Settings:
     )
     rate_limits: bool | None = _setting("Off or on; unset: on, but 1,000 times higher in test mode.", None)
     statement_timeout_ms: int = _setting("The last wall against a runaway query.", 10_000)
+    worker_statement_timeout_ms: int = _setting("The same for jobs, whose statements take a batch of rows.", 60_000)
     search_timeout_ms: int = _setting("After this a search is told to be too broad.", 2_000)
     prepared_statements: bool = _setting(
         "Off behind a pooler that can't keep them (PgBouncer before 1.21).", default=True
@@ -216,6 +219,10 @@ class Settings:
     def _check_test_mode(self) -> None:
         if self.test_mode and self.stripe_secret_key.startswith(_LIVE_KEYS):
             raise SettingError("TEST_MODE refuses the live key in STRIPE_SECRET_KEY")
+
+    def for_workers(self) -> "Settings":
+        """Return the settings of a process that works jobs: nobody waits for its statements."""
+        return replace(self, statement_timeout_ms=self.worker_statement_timeout_ms)
 
     @property
     def providers(self) -> tuple[str, ...]:

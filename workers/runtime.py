@@ -139,7 +139,7 @@ def install(app: Flask) -> None:
 def application() -> Flask:
     """Return the application; a worker that was not started by ours builds it at its first job."""
     if _app is None:
-        install(create_app(Settings.from_env()))
+        install(create_app(Settings.from_env().for_workers()))
     assert _app is not None  # noqa: S101 - for the type checker
     return _app
 

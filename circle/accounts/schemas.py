@@ -113,6 +113,7 @@ class TokenIn(Schema):
     name = Str(most=80, required=True, metadata={"example": "back-up script"})
     scopes = List(
         Choice(SCOPES),
+        validate=ma.validate.Length(max=len(SCOPES)),
         required=True,
         metadata={"description": "`feed` stands alone: for the addresses of Atom feeds.", "example": ["read"]},
     )

@@ -29,6 +29,8 @@ from circle.web.pagination import PageArgs
 
 _BODY = {"example": "清晨五点半，窗外有鸟。"}
 _MOST_NUMBER = 10**9
+# The settings decide; this only bounds the request.
+_MOST_ATTACHMENTS = 200
 _DECIMALS = 3
 
 
@@ -51,7 +53,13 @@ class CheckInIn(Schema):
     """`day` in the past uses a make-up card; `made_at` says when it was written, if that was offline."""
 
     body = Str(most=100_000, least=0, lines=True, load_default="", metadata=_BODY)
-    attachments = List(Id(), load_default=None, allow_none=True, metadata={"description": "Media of purpose check_in."})
+    attachments = List(
+        Id(),
+        validate=ma.validate.Length(max=_MOST_ATTACHMENTS),
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Media of purpose check_in."},
+    )
     day = Day(load_default=None, allow_none=True)
     made_at = Instant(load_default=None, allow_none=True)
     number = Quantity(load_default=None, allow_none=True)

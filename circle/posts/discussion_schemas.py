@@ -1,5 +1,7 @@
 """Shapes of what is said below posts, in requests and answers."""
 
+from marshmallow import validate
+
 from circle.media.schemas import MediaOut
 from circle.posts.models import CommentStatus, QuestionStatus
 from circle.posts.services.reports import OUTCOMES, REASONS
@@ -29,6 +31,8 @@ _BODY = {
 }
 _WORDS = {"example": "同意"}
 _NO_ID = {"example": None}
+# The settings decide; this only bounds the request.
+_FEW = validate.Length(max=200)
 
 
 class CommentIn(Schema):
@@ -105,12 +109,14 @@ class ReadingIn(Schema):
 
 class AnswerIn(Schema):
     body = Str(most=_MOST_ANSWER, least=0, lines=True, required=True, metadata=_WORDS)
-    attachments = List(Id(), load_default=list, metadata={"description": "Media ids, in order.", "example": []})
+    attachments = List(
+        Id(), validate=_FEW, load_default=list, metadata={"description": "Media ids, in order.", "example": []}
+    )
 
 
 class AnswerPatch(Schema):
     body = Str(most=_MOST_ANSWER, least=0, lines=True, metadata=_WORDS)
-    attachments = List(Id(), metadata={"example": []})
+    attachments = List(Id(), validate=_FEW, metadata={"example": []})
 
 
 class AnswerOut(Schema):
