@@ -31,9 +31,9 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
-    union,
+    union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, distinct_on
 from sqlalchemy.orm import aliased
 
 from circle.accounts.models import User
@@ -138,31 +138,29 @@ def _newest(shape: Shape, each: FromClause) -> Select[*tuple[Any, ...]]:
 
 def _ranked(shape: Shape, each: FromClause) -> Select[*tuple[Any, ...]]:
     """Select the newest of each circle, and the newest by title, with their scores."""
-    found: Any = _seen(shape, each, limit=shape.ranked)
+    some: Any = _seen(shape, each, limit=shape.ranked)
     if not shape.single:
         by_title = _seen(shape, each, limit=shape.ranked, by_title=True)
-        found = union(select(found.lateral("newest")), select(by_title.lateral("by_title")))
-    found = found.lateral("found")
-    document = aliased(SearchDocument, name="document")
-    score = cast(_score(document, found) * _MILLION, BigInteger()).label("score")
-    return select(found, score).select_from(
-        each.join(found, true()).join(document, document.subject_id == found.c.subject_id)
-    )
+        both = union_all(select(some.lateral("newest")), select(by_title.lateral("by_title"))).subquery("both")
+        some = select(both).ext(distinct_on(both.c.subject_id)).order_by(both.c.subject_id)
+    found = some.lateral("found")
+    score = cast(_score(found.c) * _MILLION, BigInteger()).label("score")
+    return select(*(found.c[name] for name in _HITS), score).select_from(each.join(found, true()))
 
 
-def _score(document: Any, found: FromClause) -> Any:
-    in_title = _share_in(document.title)
-    in_headings = _share_in(func.concat(document.title, literal_column("' '"), document.headings))
+def _score(found: Any) -> Any:
+    in_title = _share_in(found.title)
+    in_headings = _share_in(func.concat(found.title, literal_column("' '"), found.headings))
     weights: Any = literal_column("'{0.1, 0.2, 0.4, 1.0}'::real[]")
     query = cast(_param("words", Text()), TSQUERY())
-    words = func.ts_rank_cd(weights, document.words, query, _number(_SATURATED), type_=Float())
+    words = func.ts_rank_cd(weights, found.words, query, _number(_SATURATED), type_=Float())
     return (
         _WORDS * func.coalesce(words, 0.0)
         + _TITLE * in_title
         + _HEADINGS * in_headings
-        + case((document.title == _param("whole", Text()), _WHOLE_TITLE), else_=0.0)
-        + case((found.c.is_digest, _DIGEST), else_=0.0)
-        + case((document.kind.in_([constant(Found.POST), constant(Found.ANSWER)]), _OF_POST), else_=0.0)
+        + case((found.title == _param("whole", Text()), _WHOLE_TITLE), else_=0.0)
+        + case((found.is_digest, _DIGEST), else_=0.0)
+        + case((found.kind.in_([constant(Found.POST), constant(Found.ANSWER)]), _OF_POST), else_=0.0)
     )
 
 
@@ -194,7 +192,7 @@ def _seen(shape: Shape, each: FromClause, *, limit: int, by_title: bool = False)
     if by_title:
         proofs.append(_stands(found.title, "everything"))
     return (
-        select(*(found[name] for name in _HITS), shown.c.is_digest)
+        select(*(found[name] for name in (*_HITS, *_weighed(shape))), shown.c.is_digest)
         .select_from(matched.join(shown, true()))
         .correlate(each)
         .where(*proofs)
@@ -212,7 +210,8 @@ def _matched(shape: Shape, each: FromClause, *, by_title: bool) -> Any:
     document = aliased(SearchDocument, name="document")
     keys = _param("title_pairs" if by_title else "pairs", ARRAY(Integer()))
     here = document.circle_id == each.c.circle_id
-    some = select(*(getattr(document, name) for name in _HITS), document.title, document.text).correlate(each)
+    names = (*_HITS, *dict.fromkeys((*_weighed(shape), "title", "text")))
+    some = select(*(getattr(document, name) for name in names)).correlate(each)
     if shape.newest and not shape.single:
         some = some.where((tuple_(document.shown_at, document.subject_id) < tuple_(*_after())).is_(True))
     some = some.order_by(document.shown_at.desc(), document.subject_id.desc())
@@ -226,6 +225,11 @@ def _matched(shape: Shape, each: FromClause, *, by_title: bool) -> Any:
         return select(*newest.c).where(*_proofs(shape, newest.c)).lateral("matched")
     terms = func.array_append(keys, each.c.circle_key, type_=ARRAY(Integer()))
     return some.where(document.terms.contains(terms), here.is_(True)).offset(_number(0)).lateral("matched")
+
+
+def _weighed(shape: Shape) -> tuple[str, ...]:
+    """Return what the score is made of: stored aside, and read of those alone that are ranked."""
+    return () if shape.newest else ("title", "headings", "words")
 
 
 def _proofs(shape: Shape, document: Any) -> list[Any]:

@@ -290,6 +290,8 @@ def test_posts_are_looked_at_one_by_one_until_there_are_enough(
 class _Explained:
     """A statement that notes how it will be run."""
 
+    may_lag = False
+
     def __init__(self, query: Query, plans: list[str], how: str = "COSTS") -> None:
         self._query, self._plans, self._how = query, plans, how
 
