@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 SENTINEL = "redis+sentinel://"
@@ -17,7 +19,12 @@ _SENTINEL_SECONDS = 0.5
 
 
 def connect(url: str, **options: Any) -> "Redis":
-    """Return a client of the installation's `REDIS_URL`; `options` are those of its connections."""
+    """Return a client of the installation's `REDIS_URL`; `options` are those of its connections.
+
+    What fails is tried once more at once, for a connection may have been closed while it was idle, and not again after
+    pauses as the library would: whoever uses it knows better how long to leave it alone.
+    """
+    options = {"retry": Retry(NoBackoff(), 1), **options}
     if not url.startswith(SENTINEL):
         client: Redis = Redis.from_url(url, **options)
         return client

@@ -1,0 +1,211 @@
+"""Parts of a cluster are killed under load: what stops and for how long; nothing promised is lost, nothing done twice.
+
+Everything goes through PgBouncer in transaction mode, which wipes its sessions after each transaction. Writes that got
+no answer are tried again with their key, as an app does.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.cluster.engines import Postgres
+from tests.cluster.hosts import wait_until
+from tests.cluster.plant import RESTART_SECONDS, WEB_PORTS, Cluster, Sized
+
+pytestmark = pytest.mark.cluster
+Tell = Callable[[str], None]
+_CALM_SECONDS, _STORM_SECONDS = 12.0, 20.0
+_ROLLING = Sized(rate=100.0, clients=40)
+
+
+def test_nothing_leans_on_a_session_and_own_writes_are_found(cluster: Cluster, tell: Tell) -> None:
+    before = cluster.asked_of_standby()
+
+    seen = cluster.under_load(_CALM_SECONDS)
+
+    asked = cluster.asked_of_standby() - before
+    tell(f"calm: {seen}\n    {cluster.settled(seen)}; the standby was asked {asked} times")
+    assert (seen.failed, seen.lost, seen.twice, seen.missing) == ([], 0, 0, [])
+    assert asked > len(seen.requests) / 5
+    cluster.upright()
+
+
+def test_a_release_refuses_to_go_through_the_pooler(cluster: Cluster) -> None:
+    cluster.primary.sql("UPDATE alembic_version SET version_num = '0001'")
+    try:
+        assert "names a pooler" in cluster.circle("release", check=False)
+    finally:
+        cluster.primary.sql("UPDATE alembic_version SET version_num = (SELECT max(version_num) FROM alembic_version)")
+
+
+def test_a_web_host_dies(cluster: Cluster, tell: Tell) -> None:
+    web = cluster.webs[0]
+
+    seen = cluster.under_load(_STORM_SECONDS, web.kill)
+
+    tell(f"web host killed: {seen}\n    {cluster.settled(seen)}")
+    web.again_all()
+    cluster.upright()
+    assert (seen.lost, seen.twice, seen.missing) == (0, 0, [])
+    assert len(seen.failed) < len(seen.requests) / 50
+    assert max(seen.outage(reads=True), seen.outage(reads=False)) < 5
+
+
+def test_a_web_host_is_restarted_under_full_load_without_a_failed_request(cluster: Cluster, tell: Tell) -> None:
+    def roll() -> None:
+        for web in cluster.webs:
+            for port in WEB_PORTS:
+                web.end(f"web{port}")
+                time.sleep(RESTART_SECONDS)
+                web.again(f"web{port}")
+                wait_until(lambda at=f"{web.address}:{port}": cluster.answers("/healthz", at), "the web is back")
+                # What the proxy asks before it trusts a server again.
+                time.sleep(RESTART_SECONDS)
+
+    seen = cluster.under_load(60.0, roll, sized=_ROLLING)
+
+    tell(f"rolling restart: {seen}\n    {cluster.settled(seen)}")
+    assert (seen.failed, seen.lost, seen.twice, seen.missing) == ([], 0, 0, [])
+
+
+def test_a_worker_host_dies(cluster: Cluster, tell: Tell) -> None:
+    worker = cluster.workers[0]
+
+    seen = cluster.under_load(_STORM_SECONDS, worker.kill)
+
+    began = time.monotonic()
+    wait_until(cluster.caught_up, "the other worker host does what is due", 120)
+    tell(
+        f"worker host killed: {seen}\n    {cluster.settled(seen)}; "
+        f"all due work done {time.monotonic() - began:.0f} s after the load"
+    )
+    worker.again_all()
+    cluster.upright()
+    assert (seen.failed, seen.lost, seen.twice, seen.missing) == ([], 0, 0, [])
+
+
+def test_the_proxy_is_reloaded(cluster: Cluster, tell: Tell) -> None:
+    seen = cluster.under_load(_CALM_SECONDS, lambda: cluster.proxy.running["haproxy"].send_signal(signal.SIGUSR2))
+
+    tell(f"proxy reloaded: {seen}")
+    assert not seen.failed
+
+
+def test_the_proxy_dies(cluster: Cluster, tell: Tell) -> None:
+    def kill() -> None:
+        cluster.proxy.kill("haproxy")
+        cluster.restart_later(cluster.proxy, "haproxy")
+
+    seen = cluster.under_load(_STORM_SECONDS, kill)
+
+    tell(f"proxy killed, started again {RESTART_SECONDS:g} s later: {seen}\n    {cluster.settled(seen)}")
+    assert (seen.lost, seen.twice, seen.missing) == (0, 0, [])
+    assert seen.outage(reads=True) < 5
+
+
+def test_the_pooler_dies(cluster: Cluster, tell: Tell) -> None:
+    def kill() -> None:
+        cluster.pool.kill()
+        cluster.restart_later(cluster.pool, "pgbouncer")
+
+    seen = cluster.under_load(_STORM_SECONDS, kill)
+
+    tell(f"pooler killed, started again {RESTART_SECONDS:g} s later: {seen}\n    {cluster.settled(seen)}")
+    cluster.upright()
+    assert (seen.lost, seen.twice, seen.missing) == (0, 0, [])
+    assert seen.outage(reads=False) < 10
+
+
+def test_valkey_dies_and_its_replica_takes_over(cluster: Cluster, tell: Tell) -> None:
+    seen = cluster.under_load(_STORM_SECONDS, cluster.kv1.kill)
+
+    began = time.monotonic()
+    wait_until(cluster.caught_up, "rings arrive by the new primary", 120)
+    tell(
+        f"Valkey's primary killed: {seen}\n    {cluster.settled(seen)}; "
+        f"all due work done {time.monotonic() - began:.0f} s after the load"
+    )
+    cluster.kv1.again_all()
+    cluster.upright()
+    assert (seen.failed, seen.lost, seen.twice, seen.missing) == ([], 0, 0, [])
+
+
+def test_the_object_storage_dies(cluster: Cluster, tell: Tell) -> None:
+    seen = cluster.under_load(_STORM_SECONDS, cluster.storage.kill)
+
+    tell(f"object storage killed: {seen}\n    {cluster.settled(seen)}")
+    cluster.storage.start()
+    cluster.upright()
+    assert (seen.failed, seen.lost, seen.twice, seen.missing) == ([], 0, 0, [])
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen", "unplugged"])
+def test_the_standby_goes_away(cluster: Cluster, tell: Tell, how: str) -> None:
+    standby = cluster.standby
+    away, back = {
+        "killed": (standby.host.kill, standby.again),
+        "frozen": (lambda: standby.host.signal(signal.SIGSTOP), lambda: standby.host.signal(signal.SIGCONT)),
+        "unplugged": (standby.host.unplug, standby.host.plug),
+    }[how]
+
+    seen = cluster.under_load(_STORM_SECONDS, away)
+
+    tell(f"standby {how}: {seen}\n    {cluster.settled(seen)}")
+    back()
+    cluster.upright()
+    assert (seen.failed, seen.lost, seen.twice, seen.missing) == ([], 0, 0, [])
+
+
+@pytest.mark.parametrize("synchronous", [True, False], ids=["synchronous", "asynchronous"])
+def test_the_primary_dies_and_its_standby_is_promoted(cluster: Cluster, tell: Tell, *, synchronous: bool) -> None:
+    old, new = cluster.primary, cluster.standby
+    follow(old, new if synchronous else None)
+
+    def promote() -> None:
+        # A power cut: what lay in its network card is gone, too.
+        old.host.unplug()
+        old.host.kill()
+        new.promote()
+        cluster.point_at(new)
+
+    seen = cluster.under_load(30.0, promote)
+
+    kind = "synchronous" if synchronous else "asynchronous"
+    tell(f"power cut of the primary, {kind} standby promoted at once: {seen}\n    {cluster.settled(seen, new)}")
+    assert seen.twice == 0
+    assert seen.lost == 0 or not synchronous
+    assert seen.outage(reads=False) < 20
+    swap(cluster)
+
+
+def follow(primary: Postgres, standby: Postgres | None) -> None:
+    """Have commits wait for the standby, or for nobody."""
+    name = standby.host.name if standby else ""
+    primary.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+    primary.sql("SELECT pg_reload_conf()")
+
+
+def swap(cluster: Cluster) -> None:
+    """Make the old primary follow the new one, then change back: web hosts know the standby by its address."""
+    old, new = cluster.primary, cluster.standby
+    old.host.plug()
+    old.make_standby(new)
+    follow(new, None)
+    wait_until(lambda: new.sql("SELECT count(*) FROM pg_stat_replication") == ["1"], "the old primary follows")
+    new.host.kill()
+    old.promote()
+    cluster.point_at(old)
+    new.make_standby(old)
+    cluster.upright()
+
+
+def test_in_the_end_the_doctor_finds_nothing_wrong(cluster: Cluster, tell: Tell) -> None:
+    wait_until(cluster.caught_up, "all due work is done", 120)
+
+    found = cluster.circle("doctor", check=False)
+
+    wrong = [line for line in found.splitlines() if line.startswith("WRONG")]
+    tell(f"doctor: {found.count('ok  ')} well, wrong: {wrong or 'nothing'}")
+    assert not wrong
