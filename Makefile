@@ -19,7 +19,7 @@ UPGRADE =
 WORKERS = auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-reliability check format bench lock clean
+.PHONY: help setup up demo test test-reliability test-cluster check format bench lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -36,10 +36,13 @@ demo: .venv/installed ## Fill a running `make up` with an example (DATA=folder)
 	@$(BIN)/circle demo $(if $(DATA),--data "$(DATA)")
 
 test: .venv/installed-dev ## Run the fast tests on all cores (WORKERS=0: one after the other; ARGS=… goes to pytest)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not reliability" $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not reliability and not cluster" $(ARGS)
 
 test-reliability: .venv/installed-dev ## Run kills, crashes, faults and races on real processes
 	@$(BIN)/python -m pytest -q -m reliability $(ARGS)
+
+test-cluster: .venv/installed-dev ## Kill each part of a cluster in network namespaces under load (as root, with HAProxy and PgBouncer)
+	@$(BIN)/python -m pytest -q -m cluster $(ARGS) tests/cluster
 
 check: .venv/installed-dev ## Format, lint, types, layers, API document, migrations
 	@$(BIN)/ruff format --quiet --check .
