@@ -63,4 +63,6 @@ def _environ(engines: Engines, url: str) -> dict[str, str]:
         "MAIL_URL": "mailbox:",
         "SMS_URL": "mailbox:",
         "LOG_LEVEL": "warning",
+        # As many as deliver webhooks to this process at one moment.
+        "WEB_THREADS": "20",
     }

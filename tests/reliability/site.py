@@ -74,6 +74,10 @@ class Site:
         self.app = create_app(Settings.from_env(environ), doorbell=SilentDoorbell())
         self.world = World(self.app, self.app.extensions["circle"].units)
 
+    def elsewhere(self, database_url: str, folder: Path) -> "Site":
+        """Return another installation of the same engines and settings, with a database of its own."""
+        return Site(self._engines, {**self.environ, "DATABASE_URL": database_url}, folder)
+
     def close(self) -> None:
         with self.app.app_context():
             close_connections()
@@ -126,12 +130,20 @@ class Site:
         before = self.paid()
         self.work(fleet, lambda: self.paid() >= before + members, disturb=lambda: disturb(self.paid() - before))
 
-    def announce(self, fleet: Fleet) -> int:
-        """Let a period end, with everybody told in time and to be charged now; return how many they are."""
+    def announce(self, fleet: Fleet | None = None) -> int:
+        """Let a period end, with everybody told in time and to be charged now; return how many they are.
+
+        Without a fleet, this process does it.
+        """
         members = self.count("SELECT count(*) AS n FROM subscriptions WHERE status = 'active'")
         [ends] = self.sql("SELECT max(current_period_end) AS at FROM subscriptions")
         self.set(ends["at"] - _NOTICE)
-        self.work(fleet, lambda: self.open_renewals() >= members)
+        if fleet is None:
+            with self.app.app_context():
+                self.world.run_billing("bill")
+            assert self.open_renewals() == members
+        else:
+            self.work(fleet, lambda: self.open_renewals() >= members)
         self.set_to_charge()
         return members
 
@@ -142,15 +154,24 @@ class Site:
 
     def work(self, fleet: Fleet, done: Callable[[], bool], *, disturb: Callable[[], None] = lambda: None) -> None:
         """Let the fleet work until all is done; time goes by while nothing is paid, so that haste loses nothing."""
-        deadline = elapsed() + PATIENCE_SECONDS
         paid = self.paid()
-        while not done():
-            assert elapsed() < deadline, "the fleet does not come to an end"
-            fleet.tend()
+
+        def look() -> None:
+            nonlocal paid
             disturb()
             before, paid = paid, self.paid()
             if paid == before:
                 self.advance(_STEP)
+
+        self.watch(fleet, done, look=look)
+
+    def watch(self, fleet: Fleet, done: Callable[[], bool], *, look: Callable[[], None] = lambda: None) -> None:
+        """Let the fleet work until all is done, at the time that it is."""
+        deadline = elapsed() + PATIENCE_SECONDS
+        while not done():
+            assert elapsed() < deadline, "the fleet does not come to an end"
+            fleet.tend()
+            look()
             time.sleep(_LOOK_SECONDS)
 
     def open_renewals(self) -> int:

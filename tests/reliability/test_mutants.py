@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from circle.billing.inbox_models import ProviderEvent
-from circle.billing.providers.base import Notification
-from circle.billing.services import webhooks
+from circle.billing.providers.base import Notification, OutcomeState
+from circle.billing.services import outcomes, webhooks
 from circle.billing.services.leases import LEASE
+from circle.billing.states import AttemptStatus
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from tests.client import Api
@@ -23,8 +24,7 @@ pytestmark = pytest.mark.reliability
 
 Fleets = Callable[..., Fleet]
 MEMBERS = 40
-# A batch of charges is at work for a while, so that others meet it there.
-SLOW = {"SANDBOX_LATENCY_MS": "200"}
+CREWS = 3
 # Calls that take so long that whoever is killed has most of them before them.
 STUCK = {"SANDBOX_LATENCY_MS": "3000"}
 DELIVERIES = 20
@@ -35,27 +35,39 @@ def sent(site: Site) -> list[str]:
     return (site.folder / "calls").read_text(encoding="utf-8").split()
 
 
-def renew_and_note_calls(site: Site, fleet_of: Fleets, mutant: str) -> None:
+def charge_at_the_same_moment(site: Site, fleet_of: Fleets, mutant: str) -> None:
+    """Have all crews claim the same renewals at one moment, and send what they claimed; time stands still meanwhile."""
     site.members(MEMBERS)
-    fleet = fleet_of(mutant=mutant, CIRCLE_CALLS=str(site.folder / "calls"), **SLOW)
-    site.renew(fleet)
+    site.announce()
+    with site.app.app_context():
+        site.world.run_billing("bill")
+    meeting = site.folder / "meeting"
+    meeting.mkdir()
+    fleet = fleet_of(
+        crews=CREWS,
+        mutant=mutant,
+        CIRCLE_CALLS=str(site.folder / "calls"),
+        CIRCLE_MEETING=f"{meeting}:{CREWS}",
+    )
+    site.watch(fleet, lambda: len(list(meeting.glob("sent *"))) >= CREWS and site.paid() == MEMBERS)
 
 
-def test_a_calm_fleet_sends_each_charge_once(site: Site, fleet_of: Fleets) -> None:
-    renew_and_note_calls(site, fleet_of, "none")
+def test_crews_that_charge_at_one_moment_send_each_charge_once(site: Site, fleet_of: Fleets) -> None:
+    charge_at_the_same_moment(site, fleet_of, "none")
 
     assert len(sent(site)) == len(set(sent(site))) == MEMBERS
     assert site.wrongs() == []
 
 
 def test_charges_that_nobody_claims_are_caught(site: Site, fleet_of: Fleets) -> None:
-    renew_and_note_calls(site, fleet_of, "no_claim")
+    charge_at_the_same_moment(site, fleet_of, "no_claim")
 
-    assert len(sent(site)) > len(set(sent(site)))
+    assert len(sent(site)) == CREWS * MEMBERS
+    assert len(set(sent(site))) == MEMBERS
 
 
 def test_a_random_key_is_caught(site: Site, fleet_of: Fleets) -> None:
-    renew_and_note_calls(site, fleet_of, "random_key")
+    charge_at_the_same_moment(site, fleet_of, "random_key")
 
     assert any(wrong.startswith("charged unknown") for wrong in site.wrongs())
 
@@ -80,6 +92,22 @@ def test_a_claim_that_outlives_its_worker_is_caught(
     assert (site.paid() < MEMBERS) == is_forgotten
     if not is_forgotten:
         assert site.wrongs() == []
+
+
+@pytest.mark.parametrize("is_mutant", [False, True])
+def test_a_time_out_that_is_taken_for_a_failure_is_caught(
+    site: Site, monkeypatch: pytest.MonkeyPatch, *, is_mutant: bool
+) -> None:
+    if is_mutant:
+        monkeypatch.setitem(outcomes._STATUS, OutcomeState.UNKNOWN, AttemptStatus.FAILED)
+    with site.app.app_context():
+        circle = site.world.circle()
+        person = site.world.person()
+        site.world.pay(person, site.world.checkout(person, circle), "lost_answer")
+        site.advance(LEASE + timedelta(minutes=1))
+        site.world.run_billing("resolve")
+
+    assert any(wrong.startswith("charged unknown") for wrong in site.wrongs()) == is_mutant
 
 
 @pytest.mark.parametrize(("is_mutant", "is_kept_once"), [(False, True), (True, False)])

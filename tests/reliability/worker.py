@@ -1,24 +1,33 @@
 """`python -m tests.reliability.worker MUTANT queue …`: our workers, or a mutant of them that the harness must catch.
 
 A mutant is a mistake that somebody could make. It is patched in here and nowhere else. With CIRCLE_CALLS in the
-environment every charge that is sent is noted in that file, by its number.
+environment every charge that is sent is noted in that file, by its number. With CIRCLE_MEETING, a folder and a number,
+so many processes claim charges at the same moment, and none of them sends any before all have claimed.
 """
 
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 from sqlalchemy import text
 
+from circle.billing import batches, steps
+from circle.billing.batches import Stretch
 from circle.billing.providers.base import Order, Outcome
 from circle.billing.providers.sandbox import Sandbox
 from circle.billing.services import attempts, charging
+from circle.billing.services.leases import Errand
+from circle.kernel.clock import elapsed
+from circle.kernel.uow import UnitOfWork, Units
 from workers.__main__ import main
 
 _charge = Sandbox.charge
+_MEETING_SECONDS = 600.0
 
 
 def random_key() -> None:
@@ -62,9 +71,52 @@ def note_charges(path: str) -> None:
     Sandbox.charge = noting
 
 
+class Meeting:
+    """A folder in which processes note how far they are, and wait for each other."""
+
+    def __init__(self, place: str) -> None:
+        folder, _, company = place.rpartition(":")
+        self._folder, self._company = Path(folder), int(company)
+
+    def note(self, point: str) -> int:
+        """Note that this process has come to a point; return how many have."""
+        (self._folder / f"{point} {os.getpid()}").touch()
+        return len(list(self._folder.glob(f"{point} *")))
+
+    def wait(self, point: str) -> None:
+        deadline = elapsed() + _MEETING_SECONDS
+        while self.note(point) < self._company:
+            if elapsed() > deadline:
+                raise TimeoutError(f"nobody else came to {point}")
+            time.sleep(0.01)
+
+
+def charge_together(meeting: Meeting) -> None:
+    """Have processes meet before they claim charges, and before they send what they have claimed."""
+    claim, settle = charging.claim_charges, steps.settle
+    # However long they wait for each other on a busy machine, nobody takes them for dead.
+    charging.LEASE = attempts.LEASE = batches.LEASE = timedelta(days=1)
+
+    def claiming(uow: UnitOfWork, *, limit: int) -> list[Errand[Order]]:
+        meeting.wait("claiming")
+        return claim(uow, limit=limit)
+
+    def settling(units: Units, what: str, stretch: Stretch, errands: Sequence[Errand[Order]]) -> None:
+        if what != "charge_poison":
+            return settle(units, what, stretch, errands)
+        meeting.wait("sending")
+        settle(units, what, stretch, errands)
+        meeting.note("sent")
+        return None
+
+    charging.claim_charges, steps.settle = claiming, settling
+
+
 if __name__ == "__main__":
     mutant = sys.argv.pop(1)
     MUTANTS[mutant]()
     if calls := os.environ.get("CIRCLE_CALLS"):
         note_charges(calls)
+    if place := os.environ.get("CIRCLE_MEETING"):
+        charge_together(Meeting(place))
     sys.exit(main())
