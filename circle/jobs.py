@@ -48,7 +48,7 @@ def load_schedule() -> tuple[Scheduled, ...]:
 
 
 class JobLog:
-    """What jobs did: runs, failures, rows and the end of the last run, by job.
+    """What jobs did: runs, failures, rows, those set aside, and the end of the last run, by job.
 
     In Redis and not in a process, because each job runs in a process of its own that is gone afterwards.
     """
@@ -56,12 +56,14 @@ class JobLog:
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
 
-    def note(self, job: str, *, ok: bool, rows: int) -> None:
+    def note(self, job: str, *, ok: bool, rows: int, failed: int) -> None:
         """Count one run that ended."""
         try:
             with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.hincrby(_KEY, f"{job} {'ok' if ok else 'failed'}", 1)
                 pipeline.hincrby(_KEY, f"{job} rows", rows)
+                if failed:
+                    pipeline.hincrby(_KEY, f"{job} poison", failed)
                 pipeline.hset(_KEY, f"{job} ended", str(unix_seconds()))
                 pipeline.execute()
         except RedisError as error:
@@ -83,6 +85,7 @@ class JobLog:
         """Yield the counts for Prometheus; nothing while Redis is away."""
         runs = CounterMetricFamily("circle_jobs", "Jobs by name and result.", labels=["job", "result"])
         rows = CounterMetricFamily("circle_job_rows", "Rows that jobs worked on.", labels=["job"])
+        poison = CounterMetricFamily("circle_job_rows_failed", "Rows that jobs set aside.", labels=["job"])
         ended = GaugeMetricFamily("circle_job_ended_seconds", "Unix time of a job's last end.", labels=["job"])
         try:
             counts = cast("dict[bytes, bytes]", self._redis.hgetall(_KEY))
@@ -95,8 +98,10 @@ class JobLog:
                 runs.add_metric([job, what], float(value))
             elif what == "rows":
                 rows.add_metric([job], float(value))
+            elif what == "poison":
+                poison.add_metric([job], float(value))
             else:
                 ended.add_metric([job], float(value))
-        yield from (runs, rows, ended)
+        yield from (runs, rows, poison, ended)
         for name, value in kept.items():
             yield GaugeMetricFamily(f"circle_{name.decode()}", "As a job has found it.", value=float(value))

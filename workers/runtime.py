@@ -28,6 +28,7 @@ from circle.app import create_app
 from circle.config import Settings
 from circle.jobs import JobLog, load_job
 from circle.kernel.clock import elapsed
+from circle.kernel.isolation import counting
 from circle.kernel.queue import RqDoorbell
 from circle.kernel.uow import UnitOfWork, Units
 from circle.testmode import unless_draining
@@ -67,14 +68,15 @@ class RegisteredJob:
             if doorbell:
                 doorbell.answer(self.name)
             ok, rows = False, 0
-            try:
-                rows = self._work_off(units) if self._in_batches else unless_draining(units, self._work)
-                ok = True
-            finally:
-                if doorbell:
-                    doorbell.settle()
-                units.use(JobLog).note(self.name, ok=ok, rows=rows)
-                log.log(_level(ok=ok, rows=rows), "job", ok=ok, rows=rows)
+            with counting() as failed:
+                try:
+                    rows = self._work_off(units) if self._in_batches else unless_draining(units, self._work)
+                    ok = True
+                finally:
+                    if doorbell:
+                        doorbell.settle()
+                    units.use(JobLog).note(self.name, ok=ok, rows=rows, failed=len(failed))
+                    log.log(_level(ok=ok, rows=rows), "job", ok=ok, rows=rows, failed=len(failed))
             return rows
 
     def _work_off(self, units: Units) -> int:

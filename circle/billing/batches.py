@@ -46,7 +46,7 @@ def together(
     if not rows:
         return []
     left: Sequence[A] = rows
-    with isolated(what, batch=len(rows)), units.write() as uow:
+    with isolated(what, again=True, batch=len(rows)), units.write() as uow:
         left = act(uow, rows) or ()
     done = [row for row in rows if row not in left]
     for row in left:

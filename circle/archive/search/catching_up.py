@@ -61,7 +61,7 @@ _INDEX: Mapping[Owed, Callable[[UnitOfWork, Collection[UUID]], Collection[UUID]]
 
 def index_owed(units: Units, kind: Owed) -> int:
     """Index one batch of texts; return how many were taken. What fails is put off, alone."""
-    with isolated("search_batch_failed", kind=kind) as batch, units.write() as uow:
+    with isolated("search_batch_failed", again=True, kind=kind) as batch, units.write() as uow:
         claimed = uow.rows(_CLAIM, kind=kind.value, now=uow.now, most=BATCH)
         taken = _index(uow, kind, [row["subject_id"] for row in claimed])
     if batch.error is None:
