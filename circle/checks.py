@@ -171,9 +171,11 @@ def pool_probe(_units: Units) -> Iterator[Metric]:
 
 
 def standby_probe(_units: Units) -> Iterator[Metric]:
-    behind = seconds_behind()
-    if behind is not None:
-        yield GaugeMetricFamily("circle_standby_behind_seconds", "How old the standby may be, at most.", behind)
+    behind = GaugeMetricFamily("circle_standby_behind_seconds", "How old the standby may be, while reads ask for it.")
+    seconds = seconds_behind()
+    if seconds is not None:
+        behind.add_metric([], seconds)
+    yield behind
 
 
 def jobs_probe(units: Units) -> Iterator[Metric]:

@@ -131,7 +131,7 @@ def _standby() -> Standby | None:
 
 
 def seconds_behind() -> float | None:
-    """Return how far the standby may be behind, as this process knows it; None where there is no standby."""
+    """Return how far the standby may be behind, as this process knows it; None where it does not look."""
     standby = _standby()
     return None if standby is None else standby.behind
 

@@ -122,9 +122,9 @@ class Standby:
         self._left_out_until = 0.0
 
     @property
-    def behind(self) -> float:
-        """How many seconds of writing may be missing there; infinite where that is not known."""
-        return elapsed() - self._progress.shows_until
+    def behind(self) -> float | None:
+        """How many seconds of writing may be missing there; None while nobody asks, and so nobody looks."""
+        return None if self._watch is None else elapsed() - self._progress.shows_until
 
     def ask(self, ask: Callable[[Driver], Rows]) -> Rows | None:
         """Return the rows, None where the standby is behind, away, or breaks off. Errors: a QueryCanceled."""
