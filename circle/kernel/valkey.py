@@ -33,8 +33,9 @@ def connect(url: str, **options: Any) -> "Redis":
     login = {"username": parts.username, "password": parts.password}
     login = {name: unquote(value) for name, value in login.items() if value}
     patience = {"socket_timeout": _SENTINEL_SECONDS, "socket_connect_timeout": _SENTINEL_SECONDS}
+    asking = {**login, **patience, "retry": Retry(NoBackoff(), 0)}
     hosts = parts.netloc.rpartition("@")[2].split(",")
-    sentinels = Sentinel([_address(host) for host in hosts], sentinel_kwargs={**login, **patience}, **login)  # type: ignore[no-untyped-call]
+    sentinels = Sentinel([_address(host) for host in hosts], sentinel_kwargs=asking, **login)  # type: ignore[no-untyped-call]
     found: Redis = sentinels.master_for(service, db=int(number or 0), **options)  # type: ignore[no-untyped-call]
     return found
 
