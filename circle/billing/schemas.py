@@ -5,6 +5,7 @@ from circle.circles.schemas import CircleCardOut, PriceOut, TierCardOut
 from circle.memberships.schemas import JoinAnswers, MembershipCardOut
 from circle.web.fields import (
     Amount,
+    Bool,
     Choice,
     Dict,
     Id,
@@ -201,6 +202,10 @@ class InvoiceOut(Schema):
 class RefundIn(Schema):
     amount = Amount(
         least=1, load_default=None, allow_none=True, metadata={"description": "Without it: all that is left."}
+    )
+    pro_rata = Bool(
+        load_default=False,
+        metadata={"description": "Instead of an amount, by the creator: what the rest of the term is worth."},
     )
     reason = Str(most=500, required=True, lines=True, metadata={"example": "买错了等级。"})
 

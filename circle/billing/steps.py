@@ -96,10 +96,12 @@ def _closed(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def refund(units: Units, caller: Caller, invoice_id: UUID, *, amount: int | None, reason: str) -> Json:
+def refund(
+    units: Units, caller: Caller, invoice_id: UUID, *, amount: int | None, reason: str, pro_rata: bool = False
+) -> Json:
     """Refund an invoice and return the refund."""
     with units.write() as uow:
-        errand = refunds.refund_invoice(uow, caller, invoice_id, amount=amount, reason=reason)
+        errand = refunds.refund_invoice(uow, caller, invoice_id, amount=amount, reason=reason, pro_rata=pro_rata)
     run_refund(units, errand)
     with units.read() as uow:
         return queries.refund(uow, errand.order.number)

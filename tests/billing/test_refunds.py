@@ -65,6 +65,35 @@ def test_a_creator_refunds_in_parts_up_to_the_whole(world: World) -> None:
     assert world.refund(circle.owner, invoice_id).code == "not_refundable"
 
 
+def test_a_creator_gives_back_the_rest_of_the_term(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    member = world.paying_member(circle)
+    invoice_id = member.extra["invoice_id"]
+
+    clock.advance(timedelta(days=20))
+    refund = world.refund(circle.owner, invoice_id, pro_rata=True).ok(201)
+    again = world.refund(circle.owner, invoice_id, pro_rata=True).ok(201)
+
+    # Eleven of March's 31 days, then of what is left.
+    assert refund["amount"]["amount"] == round(1900 * 11 / 31)
+    assert again["amount"]["amount"] == round((1900 - round(1900 * 11 / 31)) * 11 / 31)
+    assert world.invoice(member, invoice_id)["status"] == "partially_refunded"
+    assert world.membership(member, circle)["status"] == "active"
+    clock.advance(timedelta(days=12))
+    world.run_billing("bill", "end")
+    assert world.refund(circle.owner, invoice_id, pro_rata=True).code == "not_refundable"
+
+
+def test_a_part_by_time_is_the_creators_to_give_and_stands_alone(world: World) -> None:
+    circle = world.circle()
+    member = world.paying_member(circle)
+    invoice_id = member.extra["invoice_id"]
+
+    assert world.refund(member, invoice_id, pro_rata=True).code == "refund_in_full_only"
+    assert world.refund(circle.owner, invoice_id, pro_rata=True, amount=5).fields == {"amount": "one_of"}
+    assert world.refund(circle.owner, invoice_id, pro_rata="yes").status == 422
+
+
 def test_the_operators_share_goes_back_in_proportion(world: World, five_percent: None) -> None:
     circle = world.circle()
     member = world.paying_member(circle)

@@ -1,5 +1,6 @@
 """Money going back: asked for, reserved on the invoice, sent, recorded."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -22,9 +23,11 @@ from circle.billing.services.subscriptions import end_refunded
 from circle.billing.states import EARNING, INVOICE, REFUND, AttemptStatus, InvoiceStatus, RefundStatus
 from circle.kernel import audit
 from circle.kernel.caller import Caller
+from circle.kernel.errors import Invalid
 from circle.kernel.ids import new_id
+from circle.kernel.money import share
 from circle.kernel.uow import UnitOfWork
-from circle.memberships.models import GrantSource
+from circle.memberships.models import Grant, GrantSource
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import require_permission
 from circle.memberships.services.access import revoke_access
@@ -35,23 +38,45 @@ log = structlog.get_logger(__name__)
 
 JOB = "billing.refund"
 _WAITING = (RefundStatus.PENDING, RefundStatus.PROCESSING)
+_INSTANT = timedelta(microseconds=1)
 
 
 def refund_invoice(
-    uow: UnitOfWork, caller: Caller, invoice_id: UUID, *, amount: int | None, reason: str
+    uow: UnitOfWork, caller: Caller, invoice_id: UUID, *, amount: int | None, reason: str, pro_rata: bool = False
 ) -> Errand[RefundOrder]:
-    """Refund as its payer within the window, in full; or as the creator at any time, in full or in part.
+    """Refund as its payer within the window, in full; or as the creator at any time, in full, in part or pro rata.
 
     Returns what to send. Errors: NotFound, RefundWindowOver, RefundInPartNotYours, MissingPermission, NotRefundable,
-    InstallationMoved.
+    InstallationMoved, Invalid (an amount and pro rata).
     """
+    if pro_rata and amount is not None:
+        raise Invalid.field("amount", "one_of", "金额和按比例退款只能选一个。", "Give an amount or pro_rata, not both.")
     invoice = require_visible_invoice(uow, caller, invoice_id)
     if invoice.payer_id == caller.user_id:
         invoice = lock_invoice(uow, invoice_id)
+        if pro_rata:
+            raise RefundInPartNotYours
         _require_payers_right(uow, invoice, amount)
     else:
         require_permission(uow, caller, invoice.circle_id, Permission.MOVE_MONEY)
+        amount = _unused(uow, lock_invoice(uow, invoice_id)) if pro_rata else amount
     return take_refund(uow, request_refund(uow, invoice_id=invoice_id, amount=amount, reason=reason, actor=caller))
+
+
+def _unused(uow: UnitOfWork, invoice: Invoice) -> int:
+    """Return what the rest of the term is worth, of what was paid for it and not given back. Errors: NotRefundable."""
+    term = uow.session.scalar(
+        select(Grant).where(
+            Grant.source == GrantSource.INVOICE, Grant.source_id == invoice.id, Grant.revoked_at.is_(None)
+        )
+    )
+    if term is None or term.ends_at is None:
+        raise NotRefundable
+    left = max(term.ends_at - max(uow.now, term.starts_at), timedelta())
+    unused = share(invoice.refundable, left // _INSTANT, (term.ends_at - term.starts_at) // _INSTANT)
+    if unused <= 0:
+        raise NotRefundable
+    return unused
 
 
 def _require_payers_right(uow: UnitOfWork, invoice: Invoice, amount: int | None) -> None:
