@@ -15,6 +15,7 @@ from circle.billing.inbox_models import ProviderEvent
 from circle.billing.providers.base import Notification, Outcome, Providers
 from circle.billing.services import outcomes, payout_sending, refunds
 from circle.billing.services.leases import next_look
+from circle.billing.services.locks import load_by
 from circle.billing.states import AttemptStatus, PayoutStatus, RefundStatus
 from circle.kernel import audit
 from circle.kernel.errors import NotFound
@@ -168,9 +169,10 @@ def apply_each(uow: UnitOfWork, heard: Sequence[tuple[Waiting, Outcome]]) -> lis
             payout_sending.apply_payout(uow, one.number, outcome)
         else:
             refunds.apply_refund(uow, one.number, outcome)
-    for one, outcome in heard:
-        if one.number not in left:
-            _settle(uow, [uow.session.get_one(ProviderEvent, event_id) for event_id in one.event_ids], outcome.state)
+    done = [(one, outcome) for one, outcome in heard if one.number not in left]
+    events = load_by(uow, ProviderEvent, ProviderEvent.id, [event_id for one, _ in done for event_id in one.event_ids])
+    for one, outcome in done:
+        _settle(uow, [events[event_id] for event_id in one.event_ids], outcome.state)
     return [one.number for one, _ in heard if one.number in left]
 
 
