@@ -37,6 +37,14 @@ def renew_all(site: Site, fleet: Fleet, renewals: int, disturb: Callable[[int], 
         site.renew(fleet, disturb=lambda paid, before=before: disturb(before + paid))
 
 
+def figure(site: Site, what: str, began: float) -> list[str]:
+    """Print what was done, and return what is wrong."""
+    seconds, wrongs = elapsed() - began, site.wrongs()
+    found = "; ".join(wrongs) or "0 twice, 0 lost, ledger 0"
+    print(f"{site.paid():,} renewals, {what}, {seconds:.0f} s: {found}")  # noqa: T201 - the figure of the gate
+    return wrongs
+
+
 def test_processes_killed_at_random_charge_once_and_forget_nobody(site: Site, fleet_of: Fleets) -> None:
     luck = seeded()
     site.members(min(SIZES.members, SIZES.killed_renewals))
@@ -46,9 +54,10 @@ def test_processes_killed_at_random_charge_once_and_forget_nobody(site: Site, fl
         if fleet.kills * SIZES.killed_renewals < SIZES.kills * (paid + 1):
             fleet.kill_one(luck)
 
+    began = elapsed()
     renew_all(site, fleet, SIZES.killed_renewals, kill)
 
-    assert site.wrongs() == []
+    assert figure(site, f"{fleet.kills} kills", began) == []
     assert site.paid() >= SIZES.killed_renewals
     assert fleet.kills >= SIZES.kills
 
@@ -62,13 +71,15 @@ def test_a_database_stopped_at_once_loses_no_payment(site: Site, fleet_of: Fleet
     def crash(paid: int) -> None:
         if is_time(paid):
             site.crash_database()
-            began = elapsed()
+            back = elapsed()
             site.wait_for_web()
-            away.append(elapsed() - began)
+            away.append(elapsed() - back)
 
+    began = elapsed()
     renew_all(site, fleet, SIZES.crashed_renewals, crash)
 
-    assert site.wrongs() == []
+    what = f"{len(away)} stops of PostgreSQL, the web away for {max(away):.1f} s at most"
+    assert figure(site, what, began) == []
     assert len(away) == SIZES.crashes
     assert max(away) <= 5
 
@@ -80,9 +91,10 @@ def test_a_network_that_loses_requests_and_answers_settles_everything_once(site:
         SANDBOX_WEBHOOKS="drop:10,double:10,shuffle:50,delay:60",
     )
 
+    began = elapsed()
     renew_all(site, fleet, SIZES.faulty_renewals, lambda _paid: None)
 
-    assert site.wrongs() == []
+    assert figure(site, "5 % lost requests, 5 % lost answers, 5 % 500s", began) == []
 
 
 def test_a_queue_that_is_flushed_and_killed_costs_delay_only(site: Site, fleet_of: Fleets) -> None:
@@ -97,9 +109,10 @@ def test_a_queue_that_is_flushed_and_killed_costs_delay_only(site: Site, fleet_o
         if kill(paid):
             site.crash_queue()
 
+    began = elapsed()
     renew_all(site, fleet, SIZES.flushed_renewals, disturb)
 
-    assert site.wrongs() == []
+    assert figure(site, f"{SIZES.flushes} flushes and {SIZES.queue_kills} kills of Valkey", began) == []
 
 
 def test_nobody_is_charged_again_by_processes_that_find_nothing_due(site: Site, fleet_of: Fleets) -> None:
