@@ -81,8 +81,7 @@ def may_extend(figures: Figures, times: int | None, day: date) -> bool:
 
 def extend(figures: Figures, day: date, next_day: date | None) -> Figures:
     """Return the figures after one more day at the end, without reading the others; `next_day` is planned next."""
-    goes_on = figures.run > 0 and figures.streak(day) > 0
-    run = figures.run + 1 if goes_on else 1
+    run = figures.streak(day) + 1
     return Figures(
         run=run,
         alive_until=next_day,

@@ -80,9 +80,12 @@ class Hours:
 
     def open_day(self, at: datetime) -> date | None:
         """Return the camp day whose window is open at an instant; None while all are closed."""
-        local = at.astimezone(self.zone).date()
+        shown = at.astimezone(self.zone)
+        local = shown.date()
         if self._whole_days:
-            return local if at >= self._midnight(local) else local - _DAY
+            # Only what the clock shows twice can lie before the midnight with which its day begins.
+            comes_twice = shown.utcoffset() != shown.replace(fold=1 - shown.fold).utcoffset()
+            return local - _DAY if comes_twice and at < self._midnight(local) else local
         for day in (local - _DAY, local):
             if any(start <= at <= end for start, end in self.bounds(day)) and day_exists(day, self.zone):
                 return day
@@ -107,7 +110,7 @@ class Hours:
     def opens_after(self, at: datetime) -> datetime:
         """Return when the next window opens."""
         local = at.astimezone(self.zone).date()
-        days = (local + offset * _DAY for offset in range(-1, 3))
+        days = (local - _DAY, local, local + _DAY)
         return min(start for day in days for start, _ in self.bounds(day) if start > at)
 
     def _bounds_of(self, day: date, window: Window) -> tuple[datetime, datetime]:
@@ -149,6 +152,5 @@ class Hours:
         return second if comes_twice else first
 
     def _at(self, day: date, minute: int, *, fold: int) -> datetime:
-        days, rest = divmod(minute, _DAY_MINUTES)
-        clock = time(*divmod(rest, 60), fold=fold)
-        return datetime.combine(day + days * _DAY, clock, tzinfo=self.zone).astimezone(UTC)
+        clock = time(*divmod(minute, 60), fold=fold)
+        return datetime.combine(day, clock, tzinfo=self.zone).astimezone(UTC)

@@ -89,26 +89,6 @@ def test_checking_in_each_local_day_for_twenty_years_keeps_the_streak(name: str)
     assert figures.longest == len(planned)
 
 
-def test_where_the_clock_goes_back_over_midnight_a_day_is_what_the_clock_shows() -> None:
-    """St John's, 2 November 2008: one minute after midnight it was 23:01 of the day before, once more."""
-    hours = Hours(ZoneInfo("America/St_Johns"))
-    second_midnight = datetime(2008, 11, 2, 3, 30, tzinfo=UTC)
-
-    assert hours.begins(date(2008, 11, 2)) == hours.closes(date(2008, 11, 1)) == second_midnight
-    assert hours.today(datetime(2008, 11, 2, 3, 10, tzinfo=UTC)) == date(2008, 11, 1)
-    assert hours.today(second_midnight) == date(2008, 11, 2)
-
-
-def test_a_day_that_a_zone_left_out_breaks_no_streak() -> None:
-    """Samoa crossed the date line: it had no 30 December 2011."""
-    apia = ZoneInfo("Pacific/Apia")
-
-    planned = planned_days(DAILY, date(2011, 12, 28), date(2012, 1, 2), apia)
-
-    assert not day_exists(date(2011, 12, 30), apia)
-    assert [one.day.day for one in planned] == [28, 29, 31, 1, 2]
-
-
 @st.composite
 def _hours(draw: st.DrawFn) -> Hours:
     """One to three windows that don't overlap, the last of which may pass midnight."""
@@ -143,44 +123,3 @@ def test_a_closed_moment_names_the_next_opening(hours: Hours, day: date, seconds
     opens_at = hours.opens_after(instant)
     assert instant < opens_at <= instant + timedelta(hours=50)
     assert hours.open_day(opens_at) is not None
-
-
-def test_a_window_in_the_hour_that_is_left_out_still_opens() -> None:
-    berlin = Hours(ZoneInfo("Europe/Berlin"), [Window(135, 165)])
-
-    ((opens, closes),) = berlin.bounds(date(2026, 3, 29))
-
-    assert closes - opens == timedelta(minutes=30)
-    assert berlin.open_day(opens) == date(2026, 3, 29)
-
-
-def test_a_window_that_begins_in_the_hour_that_is_left_out_opens_with_the_change() -> None:
-    chicago = Hours(ZoneInfo("America/Chicago"), [Window(121, 210)])
-
-    bounds = chicago.bounds(date(2026, 3, 8))
-
-    assert bounds == [(datetime(2026, 3, 8, 8, 0, tzinfo=UTC), datetime(2026, 3, 8, 8, 30, tzinfo=UTC))]
-
-
-def test_a_window_that_ends_with_the_change_lies_as_long_behind_it() -> None:
-    chicago = Hours(ZoneInfo("America/Chicago"), [Window(121, 180)])
-
-    bounds = chicago.bounds(date(2026, 3, 8))
-
-    assert bounds == [(datetime(2026, 3, 8, 8, 1, tzinfo=UTC), datetime(2026, 3, 8, 9, 0, tzinfo=UTC))]
-
-
-def test_a_day_that_a_zone_left_out_has_no_window() -> None:
-    apia = Hours(ZoneInfo("Pacific/Apia"), [Window(300, 510)])
-
-    assert apia.open_day(datetime(2011, 12, 31, 6, 0, tzinfo=apia.zone)) == date(2011, 12, 31)
-
-
-def test_a_window_in_the_hour_that_comes_twice_is_open_both_times() -> None:
-    berlin = Hours(ZoneInfo("Europe/Berlin"), [Window(135, 165)])
-
-    ((opens, closes),) = berlin.bounds(date(2026, 10, 25))
-
-    assert closes - opens == timedelta(minutes=90)
-    twice = [datetime.combine(date(2026, 10, 25), time(2, 30, fold=fold), berlin.zone) for fold in (0, 1)]
-    assert {berlin.open_day(instant) for instant in twice} == {date(2026, 10, 25)}
