@@ -1,12 +1,14 @@
 """Folders and ZIP files of Markdown: names first, then one file at a time, within limits that a bomb can't pass."""
 
 import os
+import posixpath
 import re
 import stat
 import struct
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from lzma import LZMAError
@@ -142,7 +144,7 @@ class FolderSource:
                 elif is_content(name) and file.is_file() and not file.is_symlink():
                     self._files[path], self.others[path] = file, file.stat().st_size
             refuse_too_many(len(self._files))
-        self.paths = sorted(self._files.keys() - self.others.keys(), key=reading_order)
+        self.paths = in_reading_order(path for path in self._files if path not in self.others)
 
     def read(self, path: str) -> bytes:
         file = self._files[path]
@@ -182,7 +184,7 @@ class ZipSource:
             beside = {path.removeprefix(wrapper): info for path, info in beside.items()}
         self._infos, self._beside = files, beside
         self.others = {path: info.file_size for path, info in beside.items()}
-        self.paths = sorted(files, key=reading_order)
+        self.paths = in_reading_order(files)
 
     def read(self, path: str) -> bytes:
         info = self._infos[path]
@@ -234,10 +236,20 @@ def is_content(name: str) -> bool:
     return not name.startswith(".") and name not in _NOT_CONTENT
 
 
-def reading_order(path: str) -> tuple[tuple[int, tuple[tuple[int, int, str], ...]], ...]:
-    """Return the sort key: files before folders, README and index first, numbers by their value."""
-    parts = path.split("/")
-    return tuple((0 if at == len(parts) - 1 else 1, _natural(part)) for at, part in enumerate(parts))
+def in_reading_order(paths: Iterable[str]) -> list[str]:
+    """Return paths with files before folders, README and index first, numbers by their value.
+
+    Folder by folder: sort keys of 100,000 files at once would take more memory than their names.
+    """
+    folders: defaultdict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        folders[posixpath.dirname(path)].append(path)
+    in_order = sorted(folders, key=lambda folder: [_natural(part) for part in folder.split("/")] if folder else [])
+    return [path for folder in in_order for path in sorted(folders[folder], key=_order_of_name)]
+
+
+def _order_of_name(path: str) -> tuple[tuple[int, int, str], ...]:
+    return _natural(posixpath.basename(path))
 
 
 def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -260,8 +272,12 @@ def entry_path(info: ZipInfo) -> str | None:
     parts = path.split("/")
     if path.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", path):
         raise ArchiveRefused.because_of("压缩包含有指向外部的路径。", "It has a path that leads out of the archive.")
-    cleaned = "/".join(part for part in parts if part not in {"", "."})
-    return None if path.endswith("/") else cleaned or None
+    if path.endswith("/"):
+        return None
+    # The name itself, where it is in order: a copy of each would take as much memory again.
+    return (
+        path if not {"", "."}.intersection(parts) else "/".join(part for part in parts if part not in {"", "."}) or None
+    )
 
 
 def _name_of(info: ZipInfo) -> str:
@@ -280,7 +296,8 @@ def _decode_name(raw: bytes) -> str:
 
 def _printable(name: str) -> str:
     """Return the name in NFC, without what would steer the terminal that a report is printed on."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in unicodedata.normalize("NFC", name))
+    name = unicodedata.normalize("NFC", name)
+    return name if name.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in name)
 
 
 def _refuse_bomb(infos: list[ZipInfo]) -> None:
