@@ -112,6 +112,9 @@ class Settings:
     max_files: int = _setting("Other files on one post.", 9)
     max_image_bytes: int = _setting("Bytes of one image.", 20 * 1024 * 1024)
     max_file_bytes: int = _setting("Bytes of one file, audio or video.", 200 * 1024 * 1024)
+    max_circle_bytes: int = _setting(
+        "Bytes that all attachments of a circle may take; `circle quota` gives one another figure.", 100 * 1024**3
+    )
     payment_providers: str = _setting(
         "Who takes payments, separated by commas: sandbox, stripe. Empty: Stripe where it has a key, else the sandbox.",
         "",

@@ -39,6 +39,7 @@ from circle.media.models import Purpose
 from circle.media.policy import MediaGuard
 from circle.media.services import attachments as media_attachments
 from circle.media.services import deleting as media
+from circle.media.services import quotas
 from circle.memberships.events import (
     CircleTransferred,
     MemberActivated,
@@ -187,6 +188,7 @@ DOCTOR: tuple[Check, ...] = (
     Check("automatic charges are not stopped", oversight.breaker_is_closed),
     Check("this database charges for this site", oversight.installation_is_original),
     Check("the providers' books and ours agree", oversight.books_agree),
+    Check("the space of circles is counted rightly", quotas.storage_adds_up),
     Check("streaks and totals follow from the days", figures_are_derived),
     readiness.STORAGE_DOCTOR,
 )

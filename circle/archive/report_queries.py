@@ -12,6 +12,7 @@ from circle.archive.search.models import SearchMiss
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json, Query, Row
 from circle.kernel.uow import UnitOfWork
+from circle.media.services import quotas
 from circle.memberships.permissions import Permission
 from circle.memberships.policy import Standing, require_permission
 from circle.posts.models import Post
@@ -86,6 +87,7 @@ def report(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, limit: int) -> J
     shown = cards(uow, standing, [row["post_id"] for row in (*read, *unopened)])
     return {
         **totals,
+        "storage": quotas.used(uow, circle_id)._asdict(),
         "most_read": [_figures(row, shown[row["post_id"]]) for row in read if row["post_id"] in shown],
         "never_opened": [shown[row["post_id"]] for row in unopened if row["post_id"] in shown],
         "searched_in_vain": uow.rows(_MISSES, circle_id=circle_id, after=_today(standing) - MISSES_OF, limit=limit),

@@ -97,6 +97,11 @@ class SearchMissOut(Schema):
     last_on = Day(required=True)
 
 
+class SpaceOut(Schema):
+    bytes = OutInt(required=True, metadata={"example": 3_221_225_472})
+    most = OutInt(required=True, metadata={"description": "What it may take.", "example": 107_374_182_400})
+
+
 class ArchiveReportOut(Schema):
     """Figures as of the last count, some minutes ago at most."""
 
@@ -105,4 +110,5 @@ class ArchiveReportOut(Schema):
     digest_count = OutInt(required=True, metadata={"example": 25})
     most_read = List(Nested(ReadFiguresOut), required=True)
     never_opened = List(Nested(PostOut), required=True, metadata={"description": "The oldest first."})
+    storage = Nested(SpaceOut, required=True, metadata={"description": "Of all attachments in the circle."})
     searched_in_vain = List(Nested(SearchMissOut), required=True, metadata={"description": "Of the last 90 days."})

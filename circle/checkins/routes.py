@@ -10,6 +10,7 @@ from circle.checkins.services.desk import desk_gate
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
+from circle.media.errors import StorageFull
 from circle.memberships.errors import MEMBERS_ONLY, CircleClosed, MembershipExpired, MissingPermission, NotAMember
 from circle.web.answers import Answer
 from circle.web.pagination import PageArgs, page_of
@@ -99,7 +100,7 @@ def leave_camp(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> None:
     or_status=200,
     hot=True,
     gate=desk_gate,
-    errors=(*_CLOSED_TO_ME, CircleClosed, *_NOT_NOW),
+    errors=(*_CLOSED_TO_ME, CircleClosed, StorageFull, *_NOT_NOW),
 )
 def check_in(uow: UnitOfWork, caller: Caller, camp_id: UUID, body: Json) -> Answer:
     """Do the camp's day; again on the same day edits it (200).

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from circle.cli.root import circle, installation, settings_here
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from circle.accounts.models import User
     from circle.kernel.uow import UnitOfWork
+
+T = TypeVar("T")
 
 
 @circle.command()
@@ -51,6 +55,22 @@ def after_restore() -> None:
     )
 
 
+@circle.command()
+@click.argument("circle_id", type=click.UUID)
+@click.option("--most", type=click.IntRange(min=0), help="Bytes that its attachments may take.")
+@click.option("--default", "as_set", is_flag=True, help="As much as MAX_CIRCLE_BYTES says.")
+def quota(circle_id: "UUID", *, most: int | None, as_set: bool) -> None:
+    """Say how much space a circle's attachments take and may take, and let it have more or less."""
+    from circle.media.services import quotas
+
+    if most is None and not as_set:
+        with installation(settings_here()) as units, units.read() as uow:
+            used = quotas.used(uow, circle_id)
+    else:
+        used = _decide(lambda uow: quotas.set_quota(uow, circle_id, most))
+    click.echo(f"{used.bytes:,} of {used.most:,} bytes")
+
+
 @circle.group()
 def user() -> None:
     """People."""
@@ -63,7 +83,7 @@ def operator(email: str, *, revoke: bool) -> None:
     """Make the person with this e-mail address an operator of the installation."""
     from circle.accounts.services.operators import set_operator
 
-    name = _decide(lambda uow: set_operator(uow, email=email, is_operator=not revoke))
+    name = _name(lambda uow: set_operator(uow, email=email, is_operator=not revoke))
     click.echo(f"{name} is {'no longer ' if revoke else ''}an operator")
 
 
@@ -73,7 +93,7 @@ def suspend(email: str) -> None:
     """Shut the person with this e-mail address out at once; nothing renews, what they wrote stays."""
     from circle.accounts.services.operators import suspend_user
 
-    click.echo(f"{_decide(lambda uow: suspend_user(uow, email=email))} is suspended")
+    click.echo(f"{_name(lambda uow: suspend_user(uow, email=email))} is suspended")
 
 
 @user.command()
@@ -82,16 +102,21 @@ def restore(email: str) -> None:
     """Let a suspended person log in again."""
     from circle.accounts.services.operators import restore_user
 
-    click.echo(f"{_decide(lambda uow: restore_user(uow, email=email))} may log in")
+    click.echo(f"{_name(lambda uow: restore_user(uow, email=email))} may log in")
 
 
-def _decide(use_case: "Callable[[UnitOfWork], User]") -> str:
+def _name(use_case: "Callable[[UnitOfWork], User]") -> str:
     """Carry out what an operator decides about a person; return their name."""
+    return _decide(use_case).display_name
+
+
+def _decide(use_case: "Callable[[UnitOfWork], T]") -> "T":
+    """Carry out what an operator decides."""
     from circle.kernel.errors import CircleError
 
     with installation(settings_here()) as units:
         try:
             with units.write() as uow:
-                return use_case(uow).display_name
+                return use_case(uow)
         except CircleError as refusal:
             raise click.ClickException(refusal.say("en")) from None

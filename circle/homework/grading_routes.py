@@ -10,6 +10,7 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
+from circle.media.errors import StorageFull
 from circle.memberships.errors import MEMBERS_ONLY, CircleClosed
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of
@@ -38,7 +39,7 @@ _EXPORT = (Limit("gradebook_csv", "30/hour"),)
     body=schemas.ReviewIn,
     answer=schemas.ReviewOut,
     status=201,
-    errors=(*TEACHING, errors.OwnWork, errors.ClaimedByAnother, errors.AlreadyReviewed),
+    errors=(*TEACHING, StorageFull, errors.OwnWork, errors.ClaimedByAnother, errors.AlreadyReviewed),
 )
 def review_submission(uow: UnitOfWork, caller: Caller, submission_id: UUID, body: Json) -> Json:
     """Judge one version of a member's work."""
@@ -63,7 +64,7 @@ def get_review(uow: UnitOfWork, caller: Caller, review_id: UUID) -> Json:
     body=schemas.ReviewPatch,
     answer=schemas.ReviewOut,
     versioned=True,
-    errors=(*TEACHING, errors.OwnWork),
+    errors=(*TEACHING, StorageFull, errors.OwnWork),
 )
 def edit_review(uow: UnitOfWork, caller: Caller, review_id: UUID, body: Json, version: int | None) -> Json:
     """Change your review, or as owner or partner anybody's; what it said before is kept."""

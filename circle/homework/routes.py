@@ -8,6 +8,7 @@ from circle.homework.services import assignments, drafts, handing_in, peer_revie
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
+from circle.media.errors import StorageFull
 from circle.memberships.errors import (
     MEMBERS_ONLY,
     Banned,
@@ -30,7 +31,7 @@ of_peer_task = Routes("peer review", "Reviews that fellow members are asked for.
 READING = (MembershipExpired, Banned)
 TEACHING = (*READING, NotAMember, MissingPermission)
 LOCKED = (errors.AssignmentLocked, errors.NotOpenYet)
-WORKING = (*READING, NotAMember, *LOCKED, errors.NotAddressed, CircleClosed)
+WORKING = (*READING, NotAMember, *LOCKED, errors.NotAddressed, CircleClosed, StorageFull)
 HANDING_IN = (Limit("hand_in", "30/minute"), Limit("hand_in", "300/day"))
 SAVING = (Limit("save_draft", "60/minute"),)
 
@@ -52,7 +53,7 @@ def list_assignments(uow: UnitOfWork, caller: Caller, circle_id: UUID, query: Js
     body=schemas.AssignmentIn,
     answer=schemas.AssignmentOut,
     status=201,
-    errors=(*TEACHING, CircleClosed),
+    errors=(*TEACHING, CircleClosed, StorageFull),
 )
 def set_assignment(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json) -> Json:
     """Set homework, as a teacher."""
@@ -71,7 +72,7 @@ def get_assignment(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> Json
     body=schemas.AssignmentPatch,
     answer=schemas.AssignmentOut,
     versioned=True,
-    errors=(*TEACHING, CircleClosed, errors.RulesInUse, errors.ScoresOut),
+    errors=(*TEACHING, CircleClosed, StorageFull, errors.RulesInUse, errors.ScoresOut),
 )
 def edit_assignment(uow: UnitOfWork, caller: Caller, assignment_id: UUID, body: Json, version: int | None) -> Json:
     """Change an assignment; how it is scored only until something is handed in."""

@@ -5,6 +5,7 @@ commit. Only the outer shell (the routes facade, a worker's job) opens a unit an
 doorbells of the queue ring after that.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,8 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Base)
 Driver = psycopg.Connection[Any]
 Rows: TypeAlias = list[dict[str, Any]]
+# Writes the changes of figures, by their key, and may refuse them.
+Settle = Callable[["UnitOfWork", Mapping[UUID, int]], None]
 Handler = Callable[["UnitOfWork", Any], None]
 Handlers = Mapping[type, Sequence[Handler]]
 
@@ -82,6 +85,7 @@ class UnitOfWork:
         self._handlers = handlers
         self._adapters = adapters
         self._session: Session | None = None
+        self._tallies: dict[Settle, Counter[UUID]] = {}
         # Compiled writes, which go out together with the next statement or the commit; and the entities they insert.
         self._unsent: list[Statement] = []
         self._inserted: list[Base] = []
@@ -102,6 +106,14 @@ class UnitOfWork:
     def ring(self, job: str) -> None:
         """Have the job's queue rung after the commit; ringing twice rings once."""
         self.bells[job] = None
+
+    def tally(self, settle: Settle, key: UUID, by: int) -> None:
+        """Change a figure that many units share.
+
+        What this unit changes goes together and last, right before the commit: nobody waits for its row for longer,
+        and no two units wait for each other. `settle` writes it, and may refuse.
+        """
+        self._tallies.setdefault(settle, Counter())[key] += by
 
     def use(self, kind: type[T]) -> T:
         """Return the adapter registered for a Protocol, e.g. `uow.use(Storage)`."""
@@ -147,6 +159,8 @@ class UnitOfWork:
 
     def commit(self) -> None:
         """Only for the outer shell."""
+        for settle, changed in self._tallies.items():
+            settle(self, changed)
         if self._session is not None:
             self._send()
             self._session.commit()

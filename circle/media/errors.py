@@ -26,6 +26,13 @@ class TooMuchUnattached(Conflict):
     )
 
 
+class StorageFull(Conflict):
+    code = "storage_full"
+    text = Text(
+        "星球的附件空间已满,请先删除一些附件。", "The circle's attachments take all the space that it may have."
+    )
+
+
 class ContentRefused(Invalid):
     """The uploaded bytes are refused for good: the row is `rejected` and says so to whoever asks again."""
 

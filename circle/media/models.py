@@ -80,6 +80,9 @@ class Media(Base):
     attached_to: Mapped[UUID | None]
     position: Mapped[int | None]
     attached_at: Mapped[datetime | None]
+    # Whose quota it counts against while it is attached, and for how much: see `services.quotas`.
+    circle_id: Mapped[UUID | None] = mapped_column(ForeignKey("circles.id"))
+    counted: Mapped[BigInt | None]
     expires_at: Mapped[datetime | None]
     # Until then the upload link works; the uploaded original is deleted afterwards.
     upload_until: Mapped[datetime | None]
@@ -100,6 +103,7 @@ class Media(Base):
         CheckConstraint("(status = 'uploaded') = (due_at IS NOT NULL)", name="due"),
         CheckConstraint("status <> 'ready' OR object_key IS NOT NULL", name="ready"),
         CheckConstraint("size > 0", name="size"),
+        CheckConstraint("num_nulls(circle_id, counted) IN (0, 2)", name="counted"),
         Index("ix_media_attached", "attached_to", "position", postgresql_where=text("attached_to IS NOT NULL")),
         Index("ix_media_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_media_turn", text("turn_at NULLS FIRST"), postgresql_where=text("due_at IS NOT NULL")),
@@ -115,3 +119,19 @@ class Media(Base):
 
     def served_key(self, name: str) -> str:
         return f"media/{self.id}/{name}"
+
+
+class CircleStorage(Base):
+    """What a circle's attachments take, a row of its own so that nobody waits for the circle's; and its quota."""
+
+    __tablename__ = "circle_storage"
+
+    circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"), primary_key=True)
+    bytes: Mapped[BigInt] = mapped_column(default=0)
+    # None: as the setting has it for everybody.
+    quota: Mapped[BigInt | None]
+
+    __table_args__ = (
+        CheckConstraint("bytes >= 0", name="bytes"),
+        CheckConstraint("quota >= 0", name="quota"),
+    )

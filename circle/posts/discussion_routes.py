@@ -8,6 +8,7 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
+from circle.media.errors import StorageFull
 from circle.memberships.errors import MEMBERS_ONLY, Banned, MembershipExpired, MissingPermission, NotAMember
 from circle.posts import discussion_errors as errors
 from circle.posts import discussion_queries, moderation_queries, queries, question_queries
@@ -140,7 +141,7 @@ def mark_read(uow: UnitOfWork, caller: Caller, post_id: UUID, body: Json) -> Non
     hot=True,
     status=201,
     limits=COMMENTING,
-    errors=(*_TALKING, errors.NotAQuestion, errors.NotAsked, errors.AlreadyAnswered, WrongState),
+    errors=(*_TALKING, StorageFull, errors.NotAQuestion, errors.NotAsked, errors.AlreadyAnswered, WrongState),
 )
 def answer_question(uow: UnitOfWork, caller: Caller, post_id: UUID, body: Json) -> Json:
     """Answer a question that you were asked, or as the owner any."""
@@ -154,7 +155,7 @@ def answer_question(uow: UnitOfWork, caller: Caller, post_id: UUID, body: Json) 
     answer=PostOut,
     hot=True,
     versioned=True,
-    errors=(*_TALKING, errors.NotAnswered, NotTheAuthor),
+    errors=(*_TALKING, StorageFull, errors.NotAnswered, NotTheAuthor),
 )
 def edit_answer(uow: UnitOfWork, caller: Caller, post_id: UUID, body: Json, version: int | None) -> Json:
     """Reword your own answer; what it said before is kept. `If-Match` names the answer's own version."""

@@ -7,6 +7,7 @@ from circle.kernel.changes import ChangesLost
 from circle.kernel.db import Json
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
+from circle.media.errors import StorageFull
 from circle.memberships.errors import (
     MEMBERS_ONLY,
     Banned,
@@ -41,7 +42,7 @@ SPEAKING = (NotAMember, MembershipExpired, Banned, Muted, TooNew, CircleClosed)
     hot=True,
     status=201,
     limits=POSTING,
-    errors=(*SPEAKING, MissingPermission, AnonymousNotAllowed),
+    errors=(*SPEAKING, StorageFull, MissingPermission, AnonymousNotAllowed),
 )
 def write_post(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json) -> Json:
     """Write a talk, an article or a question."""
@@ -93,7 +94,7 @@ def get_post(uow: UnitOfWork, caller: Caller | None, post_id: UUID) -> Json:
     answer=schemas.PostOut,
     hot=True,
     versioned=True,
-    errors=(*SPEAKING, MissingPermission, errors.NotTheAuthor, WrongState),
+    errors=(*SPEAKING, StorageFull, MissingPermission, errors.NotTheAuthor, WrongState),
 )
 def edit_post(uow: UnitOfWork, caller: Caller, post_id: UUID, body: Json, version: int | None) -> Json:
     """Change a post, or publish a draft; what it said before is kept."""

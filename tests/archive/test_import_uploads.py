@@ -9,10 +9,12 @@ from circle.archive.services import import_jobs, import_requests
 from circle.jobs import load_job
 from circle.kernel.clock import ManualClock
 from circle.kernel.queue import SilentDoorbell
-from circle.media.errors import StorageUnavailable
+from circle.media.errors import StorageFull, StorageUnavailable
+from circle.media.services import quotas
 from circle.media.storage import Storage
 from tests.builders.archive import zip_of
 from tests.builders.circles import BuiltCircle
+from tests.builders.media import PDF
 from tests.builders.people import Person
 from tests.client import World
 
@@ -198,3 +200,17 @@ def test_options_are_checked(world: World) -> None:
     assert circle.owner.api.post(path, {**body, "kind": "question"}).status == 422
     assert circle.owner.api.post(path, {**body, "format": "word"}).status == 422
     assert circle.owner.api.post(path, {**body, "access": {"level": "tier"}}).status == 422
+
+
+def test_an_import_ends_where_the_circle_is_full(world: World) -> None:
+    circle = world.circle()
+    with world.units.write() as uow:
+        quotas.set_quota(uow, circle.id, len(PDF) - 1)
+    asked = requested(world, circle, zip_of({"一.md": "# 一\n[讲义](讲义.pdf)", "讲义.pdf": PDF}))
+
+    work(world)
+
+    told = circle.owner.api.get(f"/imports/{asked['id']}").ok()
+    assert (told["status"], told["refusal"]) == ("failed", StorageFull.text.en)
+    assert circle.owner.api.get(f"{circle.path}/posts").ok()["items"] == []
+    assert quotas.storage_adds_up(world.units) is None

@@ -55,6 +55,7 @@ def test_another_circles_figures_are_its_own(world: World) -> None:
         "digest_count": 0,
         "most_read": [],
         "never_opened": [],
+        "storage": {"bytes": 0, "most": 100 * 1024**3},
         "searched_in_vain": [],
     }
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
@@ -167,6 +168,18 @@ def test_after_a_restore_automatic_charges_wait_for_the_operator(run: Run) -> No
     assert "WRONG  automatic charges are not stopped: " in run("doctor").output
     assert run("billing", "release-breaker").output == "released: restored\n"
     assert "ok     automatic charges are not stopped" in run("doctor").output
+
+
+def test_a_circle_is_given_another_quota(run: Run, environ: dict[str, str]) -> None:
+    app = create_app(Settings.from_env(environ))
+    with app.app_context():
+        circle_id = str(World(app, app.extensions["circle"].units).circle().id)
+        close_connections()
+
+    assert run("quota", circle_id).output == "0 of 107,374,182,400 bytes\n"
+    assert run("quota", circle_id, "--most", "5000").output == "0 of 5,000 bytes\n"
+    assert run("quota", circle_id, "--default").output == "0 of 107,374,182,400 bytes\n"
+    assert run("quota", str(UUID(int=0)), "--most", "1").output == "Error: Not found.\n"
 
 
 def test_an_unknown_operator_is_refused(run: Run) -> None:

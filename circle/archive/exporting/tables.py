@@ -143,6 +143,9 @@ _imported = frozenset({"import_id", "import_key"})
 _people_hidden = frozenset({"avatar_media_id", "password_hash", "is_operator", "suspended_at", "timezone", "language"})
 _media_hidden = frozenset(
     {
+        "circle_id",
+        "counted",
+        "turn_at",
         "sha256",
         "completed_at",
         "status",
@@ -248,6 +251,7 @@ LEFT_OUT: Mapping[str, str] = {
     "changes": "for clients that mirror this installation",
     "outbox": "messages on their way",
     "circle_counters": "counted again",
+    "circle_storage": "counted again",
     "notifications": "each member's own",
     "notification_switches": "each member's own",
     "reports": "confidential to the moderators of then",

@@ -35,6 +35,7 @@ from circle.kernel.changes import Change
 from circle.kernel.ids import code_from
 from circle.kernel.uow import UnitOfWork, Units
 from circle.media.models import Media
+from circle.media.services import quotas
 from circle.media.services.settling import PROCESS
 from circle.memberships.models import Membership, Role
 from circle.posts.filing import Column, Tag
@@ -170,16 +171,18 @@ def _as_it_comes_in(uow: UnitOfWork, work: _Work, kept: Kept, line: Line) -> Lin
         if kept.model is Membership:
             _welcome_owner(uow, values)
         return None
+    more: dict[str, Any] = {}
     if kept.model is Post:
-        return line._replace(values={**values, "import_id": work.running.id})
-    if kept.model is Question and values.get("status") == QuestionStatus.OPEN:
+        more = {"import_id": work.running.id}
+    elif kept.model is Question and values.get("status") == QuestionStatus.OPEN:
         # What was paid for it was paid elsewhere: nobody here could give it back.
-        return line._replace(values={**values, "due_at": None})
-    if kept.model is Certificate:
-        return line._replace(values={**values, "code": _free_code(uow, values), "due_at": uow.now})
-    if kept.model is Media:
+        more = {"due_at": None}
+    elif kept.model is Certificate:
+        more = {"code": _free_code(uow, values), "due_at": uow.now}
+    elif kept.model is Media:
+        more = {"circle_id": work.running.circle_id, "counted": values["size"]}
         uow.ring(PROCESS)
-    return line
+    return line._replace(values={**values, **more})
 
 
 def _free_code(uow: UnitOfWork, values: dict[str, Any]) -> Any:
@@ -247,6 +250,8 @@ def _insert_once(uow: UnitOfWork, kept: Kept, lines: Sequence[Line]) -> list[Lin
 
 def _announce(uow: UnitOfWork, work: _Work, kept: Kept, made: Sequence[Line]) -> None:
     """Tell the rest of the product what is here now; members are not told one by one."""
+    if kept.model is Media:
+        uow.tally(quotas.settle, work.running.circle_id, sum(line.values["counted"] for line in made))
     kind = _SYNCED.get(kept.model)
     ids = [line.values["id"] for line in made if line.values.get("status", _SEEN) == _SEEN] if kind else []
     if not ids:

@@ -15,7 +15,7 @@ from circle.kernel.errors import CircleError
 from circle.kernel.isolation import isolated
 from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork, Units
-from circle.media.errors import StorageUnavailable
+from circle.media.errors import StorageFull, StorageUnavailable
 from circle.media.models import Media, MediaStatus
 from circle.media.services.attachments import detach_from
 from circle.media.storage import Storage
@@ -78,6 +78,8 @@ def _run(units: Units, running: Running, found: Import, media: Media) -> None:
                     do_import(units, running, file.name, media.filename)
         except ArchiveRefused as refused:
             reason = refused.reason or refused.text
+        except StorageFull as full:
+            reason = full.text
         except (StorageUnavailable, LeaseLost):
             # Not this archive's fault: its lease ends, and it is taken up again.
             return

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple, TypeAlias, cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from circle.archive.exporting.packing import Reader
 from circle.archive.importing.besides import type_of
@@ -25,6 +25,7 @@ from circle.kernel.uow import UnitOfWork, Units
 from circle.media.models import Media, MediaStatus, Purpose
 from circle.media.names import clean_filename
 from circle.media.queries import attachments
+from circle.media.services import quotas
 from circle.media.services.deleting import KEEP_UNATTACHED
 from circle.media.services.settling import line_up
 from circle.media.storage import Storage
@@ -135,8 +136,11 @@ def _upload(units: Units, source: Source, file: _File, tally: Tally) -> bool:
     return stream.size > 0
 
 
-def show_files(uow: UnitOfWork, written: Written, brought: Mapping[UUID, Brought]) -> None:
-    """Let new and changed posts show their files, which the worker looks into next."""
+def show_files(uow: UnitOfWork, running: Running, written: Written, brought: Mapping[UUID, Brought]) -> None:
+    """Let new and changed posts show their files, which the worker looks into next.
+
+    Errors, at the commit: StorageFull.
+    """
     both = written.new | written.changed
     rows = [
         {"media": media_id, "to": post_id, "at": at}
@@ -148,9 +152,13 @@ def show_files(uow: UnitOfWork, written: Written, brought: Mapping[UUID, Brought
         waiting: dict[str, Any] = {"status": MediaStatus.UPLOADED, "due_at": uow.now, "completed_at": uow.now}
         one = update(Media.__table__).where(Media.id == bindparam("media"))  # type: ignore[arg-type]
         here = {"attached_to": bindparam("to"), "position": bindparam("at"), "attached_at": uow.now, "expires_at": None}
+        counts = {"circle_id": running.circle_id, "counted": Media.size}
         connection = uow.session.connection()
+        coming = select(func.sum(Media.size)).where(Media.id.in_([row["media"] for row in rows]))
+        size = uow.session.scalar(coming.where(Media.attached_to.is_(None)))
+        uow.tally(quotas.settle, running.circle_id, int(size or 0))
         connection.execute(one.where(Media.attached_to == bindparam("to")).values(position=bindparam("at")), rows)
-        connection.execute(one.where(Media.attached_to.is_(None)).values(**waiting, **here), rows)
+        connection.execute(one.where(Media.attached_to.is_(None)).values(**waiting, **here, **counts), rows)
         line_up(uow, [media_id for files in brought.values() for media_id in files.values()])
     changed = [post_id for post_id in both if post_id in brought or post_id in written.changed]
     cards = attachments(uow, changed)

@@ -57,7 +57,7 @@ def run_import(units: Units, running: Running, source: Source, progress: Progres
         brought = upload_files(units, running, source, drafts, tally)
         placed = [_placed(running, found, draft, brought.get(draft.post_id)) for draft in drafts]
         with units.write() as uow:
-            show_files(uow, take_over(uow, running, shelves, placed, tally), brought)
+            show_files(uow, running, take_over(uow, running, shelves, placed, tally), brought)
             running = note_progress(uow, running, total=found.total, counts=tally.counts, report=tally.report)
         progress("writing", drafts[-1].entry.order + 1, found.total)
     with units.write() as uow:

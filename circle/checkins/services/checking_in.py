@@ -92,7 +92,7 @@ def _next_in_row(
 
 def _write(uow: UnitOfWork, caller: Caller, desk: Desk, placed: Placed, written: Written) -> Taken:
     check_in_id = new_id()
-    kinds = _attach(uow, caller, check_in_id, written.attachments or ())
+    kinds = _attach(uow, caller, desk.circle_id, check_in_id, written.attachments or ())
     require_fit(desk.row["requirement"], body=written.body, number=written.number, kinds=kinds)
     figures, on_feed = figures_with(uow, desk, placed), _shown(desk, written.on_feed)
     record_entry(
@@ -123,7 +123,7 @@ def _edit(
     before = media.attachments(uow, [entry.id]).get(entry.id, []) if entry.attached else []
     kinds = [str(card["kind"]) for card in before]
     if written.attachments is not None:
-        kinds = _attach(uow, caller, entry.id, written.attachments)
+        kinds = _attach(uow, caller, desk.circle_id, entry.id, written.attachments)
     require_fit(desk.row["requirement"], body=written.body, number=written.number, kinds=kinds)
     uow.session.add(
         CheckInVersion(
@@ -166,9 +166,11 @@ def _do_made_up_day(uow: UnitOfWork, desk: Desk, day: date, made_at: datetime) -
     return figures
 
 
-def _attach(uow: UnitOfWork, caller: Caller, check_in_id: UUID, wanted: Sequence[UUID]) -> list[str]:
+def _attach(uow: UnitOfWork, caller: Caller, circle_id: UUID, check_in_id: UUID, wanted: Sequence[UUID]) -> list[str]:
     """Attach objects to an entry; return their kinds. Errors: Invalid."""
-    attached = attach(uow, caller, wanted, purpose=Purpose.CHECK_IN, to=check_in_id) if wanted else []
+    if not wanted:
+        return []
+    attached = attach(uow, caller, wanted, purpose=Purpose.CHECK_IN, to=check_in_id, circle_id=circle_id)
     return [one.kind for one in attached]
 
 

@@ -61,7 +61,7 @@ def set_assignment(
     uow.session.flush()
     _name_members(uow, assignment, named)
     if attachments:
-        attach(uow, caller, attachments, purpose=Purpose.ASSIGNMENT, to=assignment.id)
+        attach(uow, caller, attachments, purpose=Purpose.ASSIGNMENT, to=assignment.id, circle_id=assignment.circle_id)
     _note(uow, caller, "assignment.create", assignment, "created")
     return assignment
 
@@ -90,7 +90,7 @@ def edit_assignment(
     if audience is not None:
         _name_members(uow, assignment, _settle_audience(uow, assignment, audience))
     if attachments is not None:
-        attach(uow, caller, attachments, purpose=Purpose.ASSIGNMENT, to=assignment.id)
+        attach(uow, caller, attachments, purpose=Purpose.ASSIGNMENT, to=assignment.id, circle_id=assignment.circle_id)
     _note(uow, caller, "assignment.edit", assignment, "updated")
     uow.session.flush()
     return assignment

@@ -23,7 +23,7 @@ def save_draft(
     uow: UnitOfWork, caller: Caller, assignment_id: UUID, *, body: str, attachments: Sequence[UUID] = ()
 ) -> Json:
     """Keep what is written so far, in the place of what was. Errors: those of `require_addressed`, Invalid."""
-    require_addressed(uow, caller, assignment_id)
+    circle_id = require_addressed(uow, caller, assignment_id).assignment.circle_id
     written = {"body": body, "attachments": list(dict.fromkeys(attachments)), "updated_at": uow.now}
     fresh = insert(Draft).values(id=new_id(), assignment_id=assignment_id, user_id=caller.user_id, version=1, **written)
     saving = fresh.on_conflict_do_update(
@@ -31,7 +31,7 @@ def save_draft(
     )
     draft_id = uow.session.scalars(saving.returning(Draft.id)).one()
     kept = files_of_work(uow, assignment_id, caller.user_id)
-    attach(uow, caller, attachments, purpose=Purpose.SUBMISSION, to=draft_id, elsewhere=kept)
+    attach(uow, caller, attachments, purpose=Purpose.SUBMISSION, to=draft_id, circle_id=circle_id, elsewhere=kept)
     return _draft(uow, caller, assignment_id)
 
 

@@ -50,7 +50,7 @@ def hand_in(
         number=work.attempts + 1,
         body=body,
         words=words,
-        attachments=_bring_files(uow, caller, assignment_id, attachments, to=submission_id),
+        attachments=_bring_files(uow, caller, assignment, attachments, to=submission_id),
         due_at=assignment.due_of(work),
         late_seconds=int(late.total_seconds()),
         penalty_percent=assignment.penalty_for(late),
@@ -101,12 +101,14 @@ def _require_changed(uow: UnitOfWork, work: Work, body: str, attachments: Sequen
 
 
 def _bring_files(
-    uow: UnitOfWork, caller: Caller, assignment_id: UUID, wanted: Sequence[UUID], *, to: UUID
+    uow: UnitOfWork, caller: Caller, assignment: Assignment, wanted: Sequence[UUID], *, to: UUID
 ) -> list[UUID]:
     """Attach what is new, such as the draft's, and name again what an earlier version brought. Errors: Invalid."""
-    drop_draft(uow, assignment_id, caller.user_id)
-    kept = files_of_work(uow, assignment_id, caller.user_id) if wanted else ()
-    return [one.id for one in attach(uow, caller, wanted, purpose=Purpose.SUBMISSION, to=to, elsewhere=kept)]
+    drop_draft(uow, assignment.id, caller.user_id)
+    kept = files_of_work(uow, assignment.id, caller.user_id) if wanted else ()
+    circle_id, purpose = assignment.circle_id, Purpose.SUBMISSION
+    attached = attach(uow, caller, wanted, purpose=purpose, to=to, circle_id=circle_id, elsewhere=kept)
+    return [one.id for one in attached]
 
 
 def _lateness(uow: UnitOfWork, assignment: Assignment, work: Work) -> timedelta:

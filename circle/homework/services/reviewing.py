@@ -162,7 +162,16 @@ def _attach_note(uow: UnitOfWork, caller: Caller, review: Review, media_id: UUID
     """Let the review speak. Errors: Invalid for anything but a sound recording."""
     wanted = [] if media_id is None else [media_id]
     field = "audio_media_id"
-    attached = attach(uow, caller, wanted, purpose=Purpose.REVIEW, to=review.id, limits=_ONE_FILE, field=field)
+    attached = attach(
+        uow,
+        caller,
+        wanted,
+        purpose=Purpose.REVIEW,
+        to=review.id,
+        circle_id=review.circle_id,
+        limits=_ONE_FILE,
+        field=field,
+    )
     if any(media.kind != MediaKind.AUDIO for media in attached):
         raise Invalid.field(field, "not_audio", "须是音频。", "Must be a sound recording.")
 

@@ -13,6 +13,7 @@ from circle.kernel.errors import FieldError, Invalid
 from circle.kernel.text import Text
 from circle.kernel.uow import UnitOfWork
 from circle.media.models import Media, MediaKind, MediaStatus, Purpose
+from circle.media.services import quotas
 from circle.media.services.deleting import KEEP_UNATTACHED
 
 _UNKNOWN = ("unknown_media", Text("没有这个文件。", "There is no such upload of yours for this purpose."))
@@ -36,6 +37,7 @@ def attach(
     *,
     purpose: Purpose,
     to: UUID,
+    circle_id: UUID | None = None,
     elsewhere: Collection[UUID] = (),
     limits: Limits | None = None,
     field: str = "attachments",
@@ -44,7 +46,7 @@ def attach(
 
     New ones must be the caller's own, of this purpose, completed, and attached to nothing else; those that are there
     already may stay whoever edits, and those of `elsewhere` stay where they are and are only counted. `limits`: those
-    of posts unless given. Errors: Invalid at `field`.
+    of posts unless given. They take space of `circle_id`. Errors: Invalid at `field`; at the commit, StorageFull.
     """
     wanted = list(dict.fromkeys(media_ids))
     rows = _lock(uow, wanted, to)
@@ -63,6 +65,8 @@ def attach(
     for position, media in enumerate(attached):
         if media.id not in elsewhere:
             _attach(uow, media, to, position)
+    if circle_id is not None:
+        quotas.count(uow, circle_id, (media for media in attached if media.id not in elsewhere))
     for media in rows:
         if media.id not in wanted:
             _detach(uow, media)
@@ -122,6 +126,7 @@ def _attach(uow: UnitOfWork, media: Media, to: UUID, position: int) -> None:
 
 
 def _detach(uow: UnitOfWork, media: Media) -> None:
+    quotas.give_back(uow, media)
     media.attached_to = None
     media.position = None
     media.attached_at = None

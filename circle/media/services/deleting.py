@@ -10,6 +10,7 @@ from circle.accounts.events import UserDeleted
 from circle.kernel.uow import UnitOfWork, Units
 from circle.media.errors import StorageUnavailable
 from circle.media.models import Media, MediaStatus
+from circle.media.services import quotas
 from circle.media.storage import Storage
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,13 @@ def delete_expired(units: Units) -> int:
         return len(doomed)
     with units.write() as uow:
         ours = (Media.id.in_([media.id for media in doomed]), Media.expires_at == lease)
-        uow.session.execute(delete(Media).where(*ours, Media.status == MediaStatus.DELETING))
+        gone = (
+            delete(Media).where(*ours, Media.status == MediaStatus.DELETING).returning(Media.circle_id, Media.counted)
+        )
+        for circle_id, counted in uow.session.execute(gone.execution_options(synchronize_session=False)):
+            # Let go by a process of a release that did not count.
+            if circle_id is not None and counted is not None:
+                uow.tally(quotas.settle, circle_id, -counted)
     return len(doomed)
 
 

@@ -117,7 +117,7 @@ def _keep_revision(uow: UnitOfWork, answer: Answer) -> None:
 
 def _show_attachments(uow: UnitOfWork, caller: Caller, answer: Answer, media_ids: Sequence[UUID]) -> None:
     if media_ids or answer.attachments:
-        attached = attach(uow, caller, media_ids, purpose=Purpose.POST, to=answer.id)
+        attached = attach(uow, caller, media_ids, purpose=Purpose.POST, to=answer.id, circle_id=answer.circle_id)
         answer.attachments = [card_of(media) for media in attached]
 
 

@@ -85,7 +85,7 @@ def show_attachments(uow: UnitOfWork, caller: Caller, post: Post, media_ids: Seq
     """Let the post show exactly these uploads, in order. Errors: Invalid at `attachments`."""
     if not media_ids and not post.attachments:
         return
-    attached = attach(uow, caller, media_ids, purpose=Purpose.POST, to=post.id)
+    attached = attach(uow, caller, media_ids, purpose=Purpose.POST, to=post.id, circle_id=post.circle_id)
     post.attachments = [_stored(card_of(media)) for media in attached]
 
 

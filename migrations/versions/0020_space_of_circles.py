@@ -1,0 +1,66 @@
+"""Attachments count against the space of their circle.
+
+What is attached already is counted; what a process of the release before attaches meanwhile is not.
+
+Revision: 0020, after 0019
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0020"
+down_revision = "0019"
+branch_labels = None
+depends_on = None
+
+# Table → where its rows' circle stands.
+PARENTS = {
+    "posts": "posts AS parent",
+    "answers": "answers AS parent",
+    "assignments": "assignments AS parent",
+    "submissions": "submissions AS parent",
+    "reviews": "reviews AS parent",
+    "check_ins": "(SELECT one.id, camps.circle_id FROM check_ins AS one JOIN camps ON camps.id = one.camp_id) AS parent",
+    "homework_drafts": "(SELECT one.id, assignments.circle_id FROM homework_drafts AS one"
+    " JOIN assignments ON assignments.id = one.assignment_id) AS parent",
+}
+
+
+def upgrade() -> None:
+    op.create_table(
+        "circle_storage",
+        sa.Column("circle_id", sa.Uuid(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("quota", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("bytes >= 0", name=op.f("ck_circle_storage_bytes")),
+        sa.CheckConstraint("quota >= 0", name=op.f("ck_circle_storage_quota")),
+        sa.ForeignKeyConstraint(["circle_id"], ["circles.id"], name=op.f("fk_circle_storage_circle_id")),
+        sa.PrimaryKeyConstraint("circle_id", name=op.f("pk_circle_storage")),
+    )
+    op.add_column("media", sa.Column("circle_id", sa.Uuid(), nullable=True))
+    op.add_column("media", sa.Column("counted", sa.BigInteger(), nullable=True))
+    with op.get_context().autocommit_block():
+        for name, rule in (
+            ("fk_media_circle_id", "FOREIGN KEY (circle_id) REFERENCES circles (id)"),
+            ("ck_media_counted", "CHECK (num_nulls(circle_id, counted) IN (0, 2))"),
+        ):
+            op.execute(f"-- squawk-ignore ban-drop-constraint\nALTER TABLE media DROP CONSTRAINT IF EXISTS {name}")
+            op.execute(f"ALTER TABLE media ADD CONSTRAINT {name} {rule} NOT VALID")
+            op.execute(f"ALTER TABLE media VALIDATE CONSTRAINT {name}")
+    for source in PARENTS.values():
+        op.execute(
+            f"UPDATE media SET circle_id = parent.circle_id, counted = size FROM {source}"
+            " WHERE parent.id = media.attached_to AND media.circle_id IS NULL"
+        )
+    op.execute(
+        "INSERT INTO circle_storage (circle_id, bytes)"
+        " SELECT circle_id, sum(counted) FROM media WHERE circle_id IS NOT NULL GROUP BY circle_id"
+    )
+
+
+def downgrade() -> None:
+    op.drop_constraint("ck_media_counted", "media", type_="check")
+    op.drop_constraint("fk_media_circle_id", "media", type_="foreignkey")
+    op.drop_column("media", "counted")
+    op.drop_column("media", "circle_id")
+    op.drop_table("circle_storage")
