@@ -143,8 +143,11 @@ def test_where_the_clock_goes_back_over_midnight_a_day_is_what_the_clock_shows()
     second_midnight = datetime(2008, 11, 2, 3, 30, tzinfo=UTC)
 
     assert hours.begins(date(2008, 11, 2)) == hours.closes(date(2008, 11, 1)) == second_midnight
-    assert hours.today(datetime(2008, 11, 2, 3, 10, tzinfo=UTC)) == date(2008, 11, 1)
+    for minute in (30, 31, 59):
+        assert hours.today(datetime(2008, 11, 2, 2, minute, tzinfo=UTC)) == date(2008, 11, 1)
     assert hours.today(second_midnight) == date(2008, 11, 2)
+    [(opens, _closes)] = Hours(hours.zone, [Window(0, 60)]).bounds(date(2008, 11, 2))
+    assert opens == second_midnight
 
 
 def test_a_window_in_the_hour_that_is_left_out_still_opens() -> None:
@@ -170,6 +173,14 @@ def test_a_window_that_ends_with_the_change_lies_as_long_behind_it() -> None:
     bounds = chicago.bounds(date(2026, 3, 8))
 
     assert bounds == [(datetime(2026, 3, 8, 8, 1, tzinfo=UTC), datetime(2026, 3, 8, 9, 0, tzinfo=UTC))]
+
+
+def test_a_window_that_ends_in_the_hour_that_is_left_out_lasts_as_long() -> None:
+    chicago = Hours(ZoneInfo("America/Chicago"), [Window(90, 150)])
+
+    assert chicago.bounds(date(2026, 3, 8)) == [
+        (datetime(2026, 3, 8, 7, 30, tzinfo=UTC), datetime(2026, 3, 8, 8, 30, tzinfo=UTC))
+    ]
 
 
 def test_a_day_that_a_zone_left_out_has_no_window() -> None:
