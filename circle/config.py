@@ -115,6 +115,8 @@ class Settings:
     max_circle_bytes: int = _setting(
         "Bytes that all attachments of a circle may take; `circle quota` gives one another figure.", 100 * 1024**3
     )
+    import_bytes_a_day: int = _setting("Bytes of archives that a circle may import in 24 hours.", 20 * 1024**3)
+    import_posts_a_day: int = _setting("Posts that a circle's uploaded archives may bring in 24 hours.", 200_000)
     payment_providers: str = _setting(
         "Who takes payments, separated by commas: sandbox, stripe. Empty: Stripe where it has a key, else the sandbox.",
         "",

@@ -54,6 +54,14 @@ class ImportRunning(Conflict):
     text = Text("这个星球正在导入，请等它结束。", "An import of this circle is running; wait for its end.")
 
 
+class ImportsUsedUp(Conflict):
+    code = "imports_used_up"
+    text = Text(
+        "这个星球 24 小时内的导入已达上限，请明天再试。",
+        "This circle has imported as much as it may within 24 hours; try again tomorrow.",
+    )
+
+
 class CircleInUse(Conflict):
     code = "circle_in_use"
     text = Text(

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from circle.kernel.db import Base, Id, Json
+from circle.kernel.db import Base, BigInt, Id, Json
 from circle.kernel.state import Machine
 
 
@@ -54,6 +54,8 @@ class Import(Base):
     status: Mapped[str]
     # The uploaded archive; None where the command line reads a file of its own.
     media_id: Mapped[UUID | None] = mapped_column(ForeignKey("media.id"))
+    # Bytes of the uploaded archive.
+    size: Mapped[BigInt | None]
     # As the request gave them: kind, access, author_id, source, site, dry_run.
     options: Mapped[Json]
     # Files in the archive, known once it has been looked through.

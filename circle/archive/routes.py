@@ -176,7 +176,7 @@ def arrange_column(uow: UnitOfWork, caller: Caller, column_id: UUID, body: Json,
     answer=schemas.ImportOut,
     status=202,
     limits=IMPORTING,
-    errors=(*FILING, CircleClosed, errors.ImportRunning, errors.CircleNotEmpty),
+    errors=(*FILING, CircleClosed, errors.ImportRunning, errors.ImportsUsedUp, errors.CircleNotEmpty),
 )
 def request_import(uow: UnitOfWork, caller: Caller, circle_id: UUID, body: Json) -> Json:
     """Import an uploaded archive, or rehearse it; a worker does it, and `GET /imports/{id}` tells how far it is."""

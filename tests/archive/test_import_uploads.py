@@ -1,11 +1,15 @@
 """Importing an uploaded archive over HTTP: a worker does it, progress and report are told."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from circle.archive.errors import ImportsUsedUp
 from circle.archive.services import import_jobs, import_requests
+from circle.config import Settings
 from circle.jobs import load_job
 from circle.kernel.clock import ManualClock
 from circle.kernel.queue import SilentDoorbell
@@ -214,3 +218,58 @@ def test_an_import_ends_where_the_circle_is_full(world: World) -> None:
     assert (told["status"], told["refusal"]) == ("failed", StorageFull.text.en)
     assert circle.owner.api.get(f"{circle.path}/posts").ok()["items"] == []
     assert quotas.storage_adds_up(world.units) is None
+
+
+@pytest.fixture
+def allowing(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let this test's installation have other quotas."""
+
+    def allow(**quotas_of_a_day: int) -> None:
+        adapters: Any = world.units.adapters
+        monkeypatch.setitem(adapters, Settings, replace(adapters[Settings], **quotas_of_a_day))
+
+    return allow
+
+
+def test_a_circle_imports_so_many_bytes_a_day(
+    world: World, clock: ManualClock, allowing: Callable[..., None], sql: Any
+) -> None:
+    circle, content = world.circle(), zip_of(FILES)
+    allowing(import_bytes_a_day=len(content) * 3 // 2)
+    requested(world, circle, content)
+    work(world)
+    again = {"media_id": uploaded(world, circle.owner, content), "format": "markdown"}
+
+    refused = circle.owner.api.post(f"{circle.path}/imports", again)
+
+    assert (refused.status, refused.code) == (409, "imports_used_up")
+    assert len(sql("SELECT 1 FROM imports WHERE circle_id = :id", id=circle.id)) == 1
+    requested(world, world.circle(), content)
+    clock.advance(timedelta(hours=23, minutes=59))
+    assert circle.owner.api.post(f"{circle.path}/imports", again).code == "imports_used_up"
+    clock.advance(timedelta(minutes=1))
+    requested(world, circle, content)
+
+
+def test_a_circle_imports_so_many_posts_a_day(world: World, allowing: Callable[..., None]) -> None:
+    circle = world.circle()
+    allowing(import_posts_a_day=2)
+    requested(world, circle)
+    work(world)
+    more = requested(world, circle, zip_of({"三.md": "# 三\n文"}))
+
+    work(world)
+
+    told = circle.owner.api.get(f"/imports/{more['id']}").ok()
+    assert (told["status"], told["refusal"]) == ("failed", ImportsUsedUp.text.en)
+    assert len(circle.owner.api.get(f"{circle.path}/posts").ok()["items"]) == 2
+
+
+def test_a_rehearsal_uses_up_no_posts(world: World, allowing: Callable[..., None]) -> None:
+    circle = world.circle()
+    allowing(import_posts_a_day=0)
+
+    asked = requested(world, circle, dry_run=True)
+    work(world)
+
+    assert circle.owner.api.get(f"/imports/{asked['id']}").ok()["status"] == "done"

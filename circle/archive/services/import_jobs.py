@@ -5,6 +5,7 @@ from typing import IO
 
 from sqlalchemy import select
 
+from circle.archive.errors import ImportsUsedUp
 from circle.archive.importing.faults import ArchiveRefused
 from circle.archive.models import Import
 from circle.archive.services.import_batches import Tally
@@ -78,7 +79,7 @@ def _run(units: Units, running: Running, found: Import, media: Media) -> None:
                     do_import(units, running, file.name, media.filename)
         except ArchiveRefused as refused:
             reason = refused.reason or refused.text
-        except StorageFull as full:
+        except (StorageFull, ImportsUsedUp) as full:
             reason = full.text
         except (StorageUnavailable, LeaseLost):
             # Not this archive's fault: its lease ends, and it is taken up again.

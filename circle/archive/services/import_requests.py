@@ -14,6 +14,7 @@ from circle.archive.errors import ImportRunning
 from circle.archive.importing.document import Limits
 from circle.archive.models import STATUS, Import, ImportFormat, ImportStatus
 from circle.archive.policy import require_empty_circle
+from circle.archive.services.import_quotas import require_bytes_left, require_posts_left
 from circle.config import Settings
 from circle.kernel import audit
 from circle.kernel.caller import Caller
@@ -76,7 +77,7 @@ class Running:
 def request_import(uow: UnitOfWork, caller: Caller, circle_id: UUID, **wanted: Any) -> Import:
     """Note an import; with an upload, a worker takes it up, else whoever called.
 
-    Errors: those of `plan_import`, ImportRunning, Invalid (upload).
+    Errors: those of `plan_import`, ImportRunning, Invalid (upload), ImportsUsedUp.
     """
     planned = plan_import(uow, caller, circle_id, **wanted)
     _give_up_abandoned(uow, circle_id)
@@ -88,9 +89,11 @@ def request_import(uow: UnitOfWork, caller: Caller, circle_id: UUID, **wanted: A
     uow.session.flush()
     audit.record(uow, caller, "import.request", circle_id=circle_id, subject_kind="import", subject_id=planned.id)
     if planned.media_id is not None:
-        attach(
+        [archive] = attach(
             uow, caller, [planned.media_id], purpose=Purpose.IMPORT, to=planned.id, limits=_ONE_FILE, field="media_id"
         )
+        planned.size = archive.size
+        require_bytes_left(uow, planned)
         uow.ring(RUN_JOB)
     return planned
 
@@ -233,12 +236,14 @@ def _authors(uow: UnitOfWork, circle_id: UUID) -> dict[str, UUID]:
 def note_progress(
     uow: UnitOfWork, running: Running, *, total: int, counts: Mapping[str, int], report: Sequence[Json]
 ) -> Running:
-    """Show how far it is and hold on to it. Errors: LeaseLost."""
+    """Show how far it is and hold on to it. Errors: LeaseLost, ImportsUsedUp."""
     lease = uow.now + LEASE
     if lease <= running.lease:
         # Two batches within one tick of the clock: the proof must change nevertheless.
         lease = running.lease + timedelta(microseconds=1)
     _write(uow, running, total=total, counts=dict(counts), report=list(report[:MAX_REPORT]), leased_until=lease)
+    if running.media_id is not None and running.format != ImportFormat.CIRCLE and not running.is_rehearsal:
+        require_posts_left(uow, running.circle_id, running.id, counts, created_at=running.created_at)
     return replace(running, lease=lease)
 
 
