@@ -69,8 +69,9 @@ def _show_progress(units: "Units", total: int, running: "list[subprocess.Popen[b
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
         task = bars.add_task("", total=total)
         while any(one.poll() is None for one in running):
-            with units.read() as uow:
-                bars.update(task, completed=max(0, total - count_owed(uow)))
+            if console.is_terminal:
+                with units.read() as uow:
+                    bars.update(task, completed=max(0, total - count_owed(uow)))
             time.sleep(_LOOK_EVERY_SECONDS)
     if any(one.returncode for one in running):
         raise click.ClickException("A process failed; what is left stays due, and the next run goes on with it.")
