@@ -59,11 +59,14 @@ def after_restore() -> None:
 @click.argument("circle_id", type=click.UUID)
 @click.option("--most", type=click.IntRange(min=0), help="Bytes that its attachments may take.")
 @click.option("--default", "as_set", is_flag=True, help="As much as MAX_CIRCLE_BYTES says.")
-def quota(circle_id: "UUID", *, most: int | None, as_set: bool) -> None:
+@click.option("--recount", is_flag=True, help="Count anew what is attached.")
+def quota(circle_id: "UUID", *, most: int | None, as_set: bool, recount: bool) -> None:
     """Say how much space a circle's attachments take and may take, and let it have more or less."""
     from circle.media.services import quotas
 
-    if most is None and not as_set:
+    if recount:
+        used = _decide(lambda uow: quotas.recount(uow, circle_id))
+    elif most is None and not as_set:
         with installation(settings_here()) as units, units.read() as uow:
             used = quotas.used(uow, circle_id)
     else:

@@ -5,7 +5,6 @@ Those that wait already get theirs from the relay, as those do that the release 
 Revision: 0017, after 0016
 """
 
-import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
@@ -21,7 +20,7 @@ INDEXES = {
 
 
 def upgrade() -> None:
-    op.add_column("outbox", sa.Column("turn", sa.BigInteger(), nullable=True))
+    op.execute("ALTER TABLE outbox ADD COLUMN IF NOT EXISTS turn bigint")
     with op.get_context().autocommit_block():
         for name, covered in INDEXES.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")

@@ -3,7 +3,6 @@
 Revision: 0019, after 0018
 """
 
-import sqlalchemy as sa
 from alembic import op
 
 revision = "0019"
@@ -18,7 +17,7 @@ INDEXES = {
 
 
 def upgrade() -> None:
-    op.add_column("media", sa.Column("turn_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute("ALTER TABLE media ADD COLUMN IF NOT EXISTS turn_at timestamptz")
     with op.get_context().autocommit_block():
         for name, covered in INDEXES.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")

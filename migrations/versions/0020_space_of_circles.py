@@ -1,6 +1,7 @@
 """Attachments count against the space of their circle.
 
-What is attached already is counted; what a process of the release before attaches meanwhile is not.
+What is attached already is counted; what a process of the release before attaches meanwhile is not, and what it lets go
+is given back when it is deleted. `circle quota CIRCLE_ID --recount` sets it right at once.
 
 Revision: 0020, after 0019
 """
@@ -13,17 +14,13 @@ down_revision = "0019"
 branch_labels = None
 depends_on = None
 
-# Table → where its rows' circle stands.
-PARENTS = {
-    "posts": "posts AS parent",
-    "answers": "answers AS parent",
-    "assignments": "assignments AS parent",
-    "submissions": "submissions AS parent",
-    "reviews": "reviews AS parent",
-    "check_ins": "(SELECT one.id, camps.circle_id FROM check_ins AS one JOIN camps ON camps.id = one.camp_id) AS parent",
-    "homework_drafts": "(SELECT one.id, assignments.circle_id FROM homework_drafts AS one"
+# What shows attachments, and of which circle it is.
+PARENTS = (
+    *(f"{table} AS parent" for table in ("posts", "answers", "assignments", "submissions", "reviews")),
+    "(SELECT one.id, camps.circle_id FROM check_ins AS one JOIN camps ON camps.id = one.camp_id) AS parent",
+    "(SELECT one.id, assignments.circle_id FROM homework_drafts AS one"
     " JOIN assignments ON assignments.id = one.assignment_id) AS parent",
-}
+)
 
 
 def upgrade() -> None:
@@ -36,9 +33,9 @@ def upgrade() -> None:
         sa.CheckConstraint("quota >= 0", name=op.f("ck_circle_storage_quota")),
         sa.ForeignKeyConstraint(["circle_id"], ["circles.id"], name=op.f("fk_circle_storage_circle_id")),
         sa.PrimaryKeyConstraint("circle_id", name=op.f("pk_circle_storage")),
+        if_not_exists=True,
     )
-    op.add_column("media", sa.Column("circle_id", sa.Uuid(), nullable=True))
-    op.add_column("media", sa.Column("counted", sa.BigInteger(), nullable=True))
+    op.execute("ALTER TABLE media ADD COLUMN IF NOT EXISTS circle_id uuid, ADD COLUMN IF NOT EXISTS counted bigint")
     with op.get_context().autocommit_block():
         for name, rule in (
             ("fk_media_circle_id", "FOREIGN KEY (circle_id) REFERENCES circles (id)"),
@@ -47,15 +44,16 @@ def upgrade() -> None:
             op.execute(f"-- squawk-ignore ban-drop-constraint\nALTER TABLE media DROP CONSTRAINT IF EXISTS {name}")
             op.execute(f"ALTER TABLE media ADD CONSTRAINT {name} {rule} NOT VALID")
             op.execute(f"ALTER TABLE media VALIDATE CONSTRAINT {name}")
-    for source in PARENTS.values():
+        for source in PARENTS:
+            op.execute(
+                f"UPDATE media SET circle_id = parent.circle_id, counted = size FROM {source}"
+                " WHERE parent.id = media.attached_to AND media.circle_id IS NULL"
+            )
         op.execute(
-            f"UPDATE media SET circle_id = parent.circle_id, counted = size FROM {source}"
-            " WHERE parent.id = media.attached_to AND media.circle_id IS NULL"
+            "INSERT INTO circle_storage (circle_id, bytes)"
+            " SELECT circle_id, sum(counted) FROM media WHERE circle_id IS NOT NULL GROUP BY circle_id"
+            " ON CONFLICT (circle_id) DO UPDATE SET bytes = excluded.bytes"
         )
-    op.execute(
-        "INSERT INTO circle_storage (circle_id, bytes)"
-        " SELECT circle_id, sum(counted) FROM media WHERE circle_id IS NOT NULL GROUP BY circle_id"
-    )
 
 
 def downgrade() -> None:

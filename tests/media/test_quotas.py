@@ -118,3 +118,20 @@ def test_the_doctor_sees_a_wrong_count(world: World, units: Units, sql: Any) -> 
     sql("UPDATE circle_storage SET bytes = bytes + 1 WHERE circle_id = :id", id=circle.id)
 
     assert f"{circle.id} has {len(PDF) + 1} for {len(PDF)}" in str(quotas.storage_adds_up(units))
+    with units.write() as uow:
+        assert quotas.recount(uow, circle.id).bytes == len(PDF)
+    assert quotas.storage_adds_up(units) is None
+
+
+def test_what_a_process_of_the_release_before_lets_go_is_given_back_when_it_is_deleted(
+    world: World, units: Units, clock: ManualClock, sql: Any
+) -> None:
+    circle = world.circle()
+    post(circle, file_of(world, circle.owner)).ok(201)
+    sql("UPDATE media SET attached_to = NULL, position = NULL, attached_at = NULL, expires_at = :now", now=clock.now())
+
+    world.run_job("media.sweep")
+
+    with units.read() as uow:
+        assert quotas.used(uow, circle.id).bytes == 0
+    assert quotas.storage_adds_up(units) is None

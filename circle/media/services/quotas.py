@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.circles.models import Circle
@@ -98,6 +98,20 @@ def set_quota(uow: UnitOfWork, circle_id: UUID, most: int | None) -> Used:
         raise NotFound
     quota = insert(CircleStorage).values(circle_id=circle_id, bytes=0, quota=most)
     uow.session.execute(quota.on_conflict_do_update(index_elements=["circle_id"], set_={"quota": most}))
+    return used(uow, circle_id)
+
+
+def recount(uow: UnitOfWork, circle_id: UUID) -> Used:
+    """Count anew what is attached. Whoever attaches meanwhile waits for the count and adds to it. Errors: NotFound."""
+    if uow.session.get(Circle, circle_id) is None:
+        raise NotFound
+    uow.execute(_BEGIN, circles=[circle_id])
+    kept = uow.session.get_one(CircleStorage, circle_id, with_for_update=True)
+    here = Media.circle_id == circle_id
+    let_go = update(Media).where(here, Media.attached_to.is_(None)).values(circle_id=None, counted=None)
+    uow.session.execute(let_go.execution_options(synchronize_session=False))
+    kept.bytes = int(uow.session.scalar(select(func.sum(Media.counted)).where(here)) or 0)
+    uow.session.flush()
     return used(uow, circle_id)
 
 
