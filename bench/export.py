@@ -106,17 +106,18 @@ def _size(engine: Engine) -> int:
 def _work(environment: dict[str, str]) -> Run:
     """Run one job in a process of its own; its start is not counted."""
     seen: list[int] = []
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complaints:
         process = psutil.Popen(
-            [sys.executable, "-c", _WORK], env={**os.environ, **environment}, stdout=said, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", _WORK], env={**os.environ, **environment}, stdout=said, stderr=complaints
         )
         while process.poll() is None:
             with suppress(psutil.NoSuchProcess):
                 seen.append(process.memory_info().rss)
             time.sleep(_LOOK_EVERY_SECONDS)
         said.seek(0)
+        complaints.seek(0)
         if process.returncode:
-            sys.exit(f"the worker ended with {process.returncode}")
+            sys.exit(f"the worker ended with {process.returncode}: {complaints.read().decode()[-2_000:]}")
         first, second = (max(some, default=0) / 1_000_000 for some in (seen[: len(seen) // 2], seen[len(seen) // 2 :]))
         return Run(float(said.read().split()[-1]), first, second)
 
