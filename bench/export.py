@@ -6,7 +6,6 @@ that has nothing to do.
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
