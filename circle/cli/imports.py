@@ -51,7 +51,7 @@ def markdown(path: Path, slug: str, **wanted: Any) -> None:
     """Import a folder or ZIP of Markdown files into a circle.
 
     A top folder becomes a column, folders below it become its sections; front matter gives title, date, author, tag(s),
-    category, column, digest, draft and excerpt. Importing again changes nothing; a file that has changed becomes an
+    category, column, digest, draft and excerpt; pictures and files of the archive come along. Importing again changes nothing; a file that has changed becomes an
     edit of its post, unless the post was edited or trashed in the circle.
 
     Files that can't be imported are named with their line and do not stop the rest: the exit code is 0 then, and 2
@@ -66,7 +66,7 @@ def planet(path: Path, slug: str, **wanted: Any) -> None:
     """Import what a crawler of Knowledge Planet wrote: JSON files with `topics`, a folder or a ZIP of them.
 
     Talks, questions with answers, comments, hashtags, digest and sticky marks come along. A topic is known by its
-    topic_id: importing again changes nothing. Pictures and files are named and not fetched.
+    topic_id: importing again changes nothing. Pictures and files come along from beside the JSON; nothing is fetched.
     """
     _run(path, "planet", slug=slug, **wanted)
 
