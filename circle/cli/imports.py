@@ -51,8 +51,8 @@ def markdown(path: Path, slug: str, **wanted: Any) -> None:
     """Import a folder or ZIP of Markdown files into a circle.
 
     A top folder becomes a column, folders below it become its sections; front matter gives title, date, author, tag(s),
-    category, column, digest, draft and excerpt; pictures and files of the archive come along. Importing again changes nothing; a file that has changed becomes an
-    edit of its post, unless the post was edited or trashed in the circle.
+    category, column, digest, draft and excerpt; pictures and files of the archive come along. Importing again changes
+    nothing; a file that has changed becomes an edit of its post, unless the post was edited or trashed in the circle.
 
     Files that can't be imported are named with their line and do not stop the rest: the exit code is 0 then, and 2
     only if nothing could be imported.
