@@ -27,9 +27,10 @@ _CHARGED_TWICE = """
     WHERE s.state = 'succeeded' GROUP BY 1 HAVING count(*) > 1
 """
 _DUE = """
-    SELECT (SELECT count(*) FROM search_due)
+    SELECT (SELECT count(*) FROM search_due WHERE due_at <= now())
     + (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND failed_at IS NULL AND due_at <= now())
 """
+_SCANS = "SELECT coalesce(seq_scan, 0) + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'posts'"
 _FOLLOWERS = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
 WEB_PORTS = (8001, 8002)
 DRAIN_SECONDS = 2
@@ -189,7 +190,8 @@ class Cluster:
         self.pool.running["pgbouncer"].send_signal(signal.SIGHUP)
 
     def asked_of_standby(self) -> int:
-        [count] = self.standby.sql("SELECT xact_commit FROM pg_stat_database WHERE datname = 'circle'")
+        """How often the standby has looked for posts: lists of feed and search do."""
+        [count] = self.standby.sql(_SCANS)
         return int(count)
 
     def upright(self) -> None:

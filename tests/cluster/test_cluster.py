@@ -16,20 +16,43 @@ from tests.cluster.plant import RESTART_SECONDS, WEB_PORTS, Cluster, Sized
 
 pytestmark = pytest.mark.cluster
 Tell = Callable[[str], None]
-_CALM_SECONDS, _STORM_SECONDS = 12.0, 20.0
+_CALM_SECONDS, _STORM_SECONDS, _LAG_SECONDS = 12.0, 20.0, 6.0
+_CUT_OFF_SECONDS = 1.0
 _ROLLING = Sized(rate=100.0, clients=40)
 
 
 def test_nothing_leans_on_a_session_and_own_writes_are_found(cluster: Cluster, tell: Tell) -> None:
+    lag(cluster.standby, milliseconds=250)
     before = cluster.asked_of_standby()
 
     seen = cluster.under_load(_CALM_SECONDS)
 
     asked = cluster.asked_of_standby() - before
-    tell(f"calm: {seen}\n    {cluster.settled(seen)}; the standby was asked {asked} times")
+    tell(f"calm, standby 0.25 s behind: {seen}\n    {cluster.settled(seen)}; the standby was asked {asked} times")
     assert (seen.failed, seen.lost, seen.twice, seen.missing) == ([], 0, 0, [])
-    assert asked > len(seen.requests) / 5
+    assert asked > len(seen.requests) / 10
+
+
+def test_a_standby_that_lags_is_left_out(cluster: Cluster, tell: Tell) -> None:
+    lag(cluster.standby, milliseconds=3000)
+    cluster.under_load(_LAG_SECONDS)
+    before = cluster.asked_of_standby()
+
+    seen = cluster.under_load(_LAG_SECONDS)
+
+    asked = cluster.asked_of_standby() - before
+    tell(f"standby 3 s behind: {seen}; it was asked {asked} times")
+    lag(cluster.standby, milliseconds=0)
+    assert (seen.failed, seen.missing) == ([], [])
+    # It may be asked until the first writes are a second old.
+    assert asked < len(seen.requests) / 20
     cluster.upright()
+
+
+def lag(standby: Postgres, *, milliseconds: int) -> None:
+    """Have the standby show what was written so much later."""
+    standby.sql(f"ALTER SYSTEM SET recovery_min_apply_delay = {milliseconds}")
+    standby.sql("SELECT pg_reload_conf()")
 
 
 def test_a_release_refuses_to_go_through_the_pooler(cluster: Cluster) -> None:
@@ -50,7 +73,7 @@ def test_a_web_host_dies(cluster: Cluster, tell: Tell) -> None:
     cluster.upright()
     assert (seen.lost, seen.twice, seen.missing) == (0, 0, [])
     assert len(seen.failed) < len(seen.requests) / 50
-    assert max(seen.outage(reads=True), seen.outage(reads=False)) < 5
+    assert max(seen.outage(reads=True), seen.outage(reads=False)) < 10
 
 
 def test_a_web_host_is_restarted_under_full_load_without_a_failed_request(cluster: Cluster, tell: Tell) -> None:
@@ -164,18 +187,25 @@ def test_the_primary_dies_and_its_standby_is_promoted(cluster: Cluster, tell: Te
     follow(old, new if synchronous else None)
 
     def promote() -> None:
-        # A power cut: what lay in its network card is gone, too.
+        # The network fails a second before the power: what was written in it has not reached the standby.
+        new.host.unplug()
+        time.sleep(_CUT_OFF_SECONDS)
         old.host.unplug()
         old.host.kill()
+        new.host.plug()
         new.promote()
         cluster.point_at(new)
 
     seen = cluster.under_load(30.0, promote)
 
     kind = "synchronous" if synchronous else "asynchronous"
-    tell(f"power cut of the primary, {kind} standby promoted at once: {seen}\n    {cluster.settled(seen, new)}")
+    tell(
+        f"primary without power, {kind} standby cut off {_CUT_OFF_SECONDS:g} s before and promoted at once: {seen}"
+        f"\n    {cluster.settled(seen, new)}"
+    )
     assert seen.twice == 0
-    assert seen.lost == 0 or not synchronous
+    # Without waiting for the standby that second is gone, which also shows that a loss is seen here.
+    assert (seen.lost == 0) == synchronous
     assert seen.outage(reads=False) < 20
     swap(cluster)
 
