@@ -57,8 +57,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_constraint("ck_media_counted", "media", type_="check")
-    op.drop_constraint("fk_media_circle_id", "media", type_="foreignkey")
+    op.drop_constraint(op.f("ck_media_counted"), "media", type_="check")
+    op.drop_constraint(op.f("fk_media_circle_id"), "media", type_="foreignkey")
     op.drop_column("media", "counted")
     op.drop_column("media", "circle_id")
     op.drop_table("circle_storage")
