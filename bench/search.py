@@ -35,6 +35,7 @@ COMMON = ("我们", "可以", "使用", "Java", "线程", "数据", "如果", "�
 _QUERIES = 200
 _RECALL = 100
 _LOOK_EVERY_SECONDS = 0.02
+_BEYOND = "00000008-0000-7000-8000-000000000000"
 
 
 def main() -> None:
@@ -62,7 +63,9 @@ def main() -> None:
 def _fill(engine: Engine, environment: dict[str, str], archive: Path, each: int) -> None:
     fill_circles(engine, circles=CIRCLES, posts_each=each)
     with engine.connect() as connection:
-        connection.execute(text("DELETE FROM posts WHERE id >= '00000008-0000-7000-8000-000000000000'"))
+        # What the filling has beyond the 20,000 of each circle, and what the last run has posted.
+        for table, column in (("search_documents", "post_id"), ("posts", "id")):
+            connection.execute(text(f"DELETE FROM {table} WHERE {column} >= '{_BEYOND}'"))
         if not connection.scalar(text("SELECT EXISTS (SELECT 1 FROM posts WHERE body LIKE '把一件小事讲清楚%')")):
             return
         print("  writing texts ...", flush=True)
