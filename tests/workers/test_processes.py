@@ -95,7 +95,7 @@ def test_a_killed_worker_is_replaced(installation: Installation) -> None:
 
 def test_a_stop_ends_every_process(installation: Installation) -> None:
     crew = installation.run("workers")
-    wait_for(lambda: len(crew.children()) == 3, "a worker for each queue")
+    wait_for(lambda: len(crew.children()) == len(QUEUES), "a worker for each queue")
     everybody = crew.children()
 
     crew.popen.send_signal(signal.SIGINT)
