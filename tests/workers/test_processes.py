@@ -14,6 +14,7 @@ from circle.app import create_app
 from circle.config import Settings
 from circle.embedded.datafolder import random_free_port
 from circle.jobs import JobLog
+from circle.kernel.queue import QUEUES
 from circle.testmode import unless_draining
 from circle.web.connections import close_connections, db
 from tests.embedded.waiting import wait_for
