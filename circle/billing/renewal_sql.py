@@ -27,7 +27,7 @@ RENEWABLE = """
 """
 NEXT_PRICE = "prices AS p ON p.id = coalesce(s.next_price_id, s.price_id)"
 
-# Number as `invoice_number` makes it: the day, and random letters that are not misread, the end of the id.
+# Number as `invoicing.invoice_number` makes it: the day, and random letters that are not misread, the end of the id.
 _NUMBER = """
     to_char(:now AT TIME ZONE 'UTC', 'YYYYMMDD') || translate(upper(right(id::text, 12)), '01ABCDEF', 'GHJKMNPQ')
 """

@@ -5,23 +5,22 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from circle.billing.models import Checkout, Invoice, InvoiceKind, Subscription
+from circle.billing.models import Checkout, InvoiceKind, Subscription
 from circle.billing.offer_errors import ChangeNotPossible, QuoteExpired, QuoteStale, QuoteUsed
 from circle.billing.offer_models import Quote
 from circle.billing.policy import require_own_subscription
 from circle.billing.rules import PAST_DUE_FOR
-from circle.billing.services.checkouts import CHECKOUT_LIFE, invoice_number, open_checkout
+from circle.billing.services.checkouts import CHECKOUT_LIFE, open_checkout
+from circle.billing.services.invoicing import invoice_period
 from circle.billing.services.joining import require_offer
 from circle.billing.services.locks import lock
 from circle.billing.services.outcomes import settle_free
 from circle.billing.services.quotes import figures_of, reckon
 from circle.billing.services.unpaid import give_up_unpaid
 from circle.billing.services.upgrading import drop_plan
-from circle.billing.states import InvoiceStatus
 from circle.circles.models import Price
 from circle.kernel.caller import Caller
 from circle.kernel.errors import NotFound
-from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.models import Membership
 from circle.memberships.services.access import hold_seat
@@ -83,27 +82,9 @@ def _require_true(uow: UnitOfWork, quote: Quote, subscription: Subscription, pri
 
 def _upgrade(uow: UnitOfWork, subscription: Subscription, quote: Quote, price: Price) -> Changed:
     hold_seat(uow, uow.session.get_one(Membership, subscription.membership_id), price.tier_id)
-    invoice = Invoice(
-        id=new_id(),
-        number=invoice_number(uow.now),
-        kind=InvoiceKind.UPGRADE,
-        circle_id=subscription.circle_id,
-        payer_id=subscription.user_id,
-        membership_id=subscription.membership_id,
-        subscription_id=subscription.id,
-        subject_id=quote.id,
-        price_id=price.id,
-        tier_id=price.tier_id,
-        status=InvoiceStatus.OPEN,
-        amount=quote.due,
-        currency=quote.currency,
-        period_start=uow.now,
-        period_end=quote.renews_at,
-        due_at=uow.now,
-        created_at=uow.now,
+    invoice = invoice_period(
+        uow, InvoiceKind.UPGRADE, subscription, price, amount=quote.due, ends_at=quote.renews_at, subject_id=quote.id
     )
-    uow.session.add(invoice)
-    uow.session.flush()
     if quote.due:
         expires_at = min(uow.now + CHECKOUT_LIFE, quote.renews_at)
         return Changed(subscription, open_checkout(uow, invoice, expires_at=expires_at))

@@ -6,9 +6,9 @@ from sqlalchemy import select
 
 from circle.billing.errors import ChargedAlready
 from circle.billing.models import Checkout, Invoice
-from circle.billing.services.checkouts import CHECKOUT_LIFE, invoice_number, open_checkout
+from circle.billing.services.checkouts import CHECKOUT_LIFE, open_checkout
+from circle.billing.services.invoicing import invoice_once
 from circle.billing.states import InvoiceStatus
-from circle.kernel.ids import new_id
 from circle.kernel.money import require_amount
 from circle.kernel.uow import UnitOfWork
 
@@ -35,22 +35,16 @@ def start_charge(
         if earlier.status != InvoiceStatus.OPEN:
             raise ChargedAlready
         return uow.session.scalars(select(Checkout).where(Checkout.invoice_id == earlier.id)).one()
-    invoice = Invoice(
-        id=new_id(),
-        number=invoice_number(uow.now),
-        kind=kind,
-        circle_id=circle_id,
+    invoice = invoice_once(
+        uow,
+        kind,
+        subject_id,
         payer_id=payer_id,
+        circle_id=circle_id,
         membership_id=membership_id,
-        subject_id=subject_id,
-        status=InvoiceStatus.OPEN,
         amount=amount,
         currency=currency,
-        due_at=uow.now,
-        created_at=uow.now,
     )
-    uow.session.add(invoice)
-    uow.session.flush()
     return open_checkout(uow, invoice, expires_at=uow.now + CHECKOUT_LIFE)
 
 

@@ -25,7 +25,7 @@ from circle.billing.states import (
     SubscriptionStatus,
 )
 from circle.config import Settings
-from circle.kernel.ids import new_code, new_id
+from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.models import GrantSource, Membership, Seat
 from circle.memberships.services.access import SEAT_HOLD, release_seats, revoke_each
@@ -34,11 +34,6 @@ from circle.memberships.services.access import SEAT_HOLD, release_seats, revoke_
 CHECKOUT_LIFE = SEAT_HOLD
 # For somebody who was let in by another and may not be looking.
 APPROVED_LIFE = timedelta(hours=24)
-
-
-def invoice_number(now: datetime) -> str:
-    """Return a number that people can read out: the day and ten random letters."""
-    return f"{now:%Y%m%d}{new_code(10)}"
 
 
 def open_checkout(uow: UnitOfWork, invoice: Invoice, *, expires_at: datetime) -> Checkout:

@@ -15,7 +15,6 @@ from circle.billing.services.checkouts import (
     APPROVED_LIFE,
     CHECKOUT_LIFE,
     has_payment_under_way,
-    invoice_number,
     open_checkout,
     void_unpaid,
 )
@@ -27,6 +26,7 @@ from circle.billing.services.coupons import (
     require_coupon,
     wait_for,
 )
+from circle.billing.services.invoicing import invoice_period
 from circle.billing.services.locks import lock_invoice
 from circle.billing.services.methods import latest_method
 from circle.billing.services.outcomes import settle_free
@@ -174,7 +174,15 @@ def _go_on(
         return _begin_trial(uow, membership, price, collection, coupon)
     hold_seat(uow, membership, price.tier_id)
     subscription = _new_subscription(uow, membership, price, collection, coupon, SubscriptionStatus.INCOMPLETE)
-    invoice = _first_invoice(uow, subscription, price)
+    invoice = invoice_period(
+        uow,
+        InvoiceKind.JOIN,
+        subscription,
+        price,
+        amount=amount_for(uow, subscription, price, 1),
+        ends_at=term_end(price, uow.now, 1, subscription.timezone),
+        period_no=1,
+    )
     if invoice.amount == 0:
         if not settle_free(uow, invoice):
             raise SeatsTaken
@@ -257,28 +265,3 @@ def _new_subscription(
     if coupon is not None:
         redeem(uow, coupon, subscription)
     return subscription
-
-
-def _first_invoice(uow: UnitOfWork, subscription: Subscription, price: Price) -> Invoice:
-    invoice = Invoice(
-        id=new_id(),
-        number=invoice_number(uow.now),
-        kind=InvoiceKind.JOIN,
-        circle_id=subscription.circle_id,
-        payer_id=subscription.user_id,
-        membership_id=subscription.membership_id,
-        subscription_id=subscription.id,
-        price_id=price.id,
-        tier_id=price.tier_id,
-        status=InvoiceStatus.OPEN,
-        amount=amount_for(uow, subscription, price, 1),
-        currency=price.currency,
-        period_no=1,
-        period_start=uow.now,
-        period_end=term_end(price, uow.now, 1, subscription.timezone),
-        due_at=uow.now,
-        created_at=uow.now,
-    )
-    uow.session.add(invoice)
-    uow.session.flush()
-    return invoice

@@ -9,16 +9,16 @@ from circle.billing import policy
 from circle.billing.errors import NotRenewable, RenewedAlready, UnknownPrice
 from circle.billing.models import Checkout, Invoice, InvoiceKind, Subscription
 from circle.billing.rules import PAST_DUE_FOR
-from circle.billing.services.checkouts import CHECKOUT_LIFE, invoice_number, open_checkout
+from circle.billing.services.checkouts import CHECKOUT_LIFE, open_checkout
+from circle.billing.services.invoicing import invoice_period
 from circle.billing.services.locks import lock
 from circle.billing.services.outcomes import settle_free
 from circle.billing.services.pricing import renewal_amount
 from circle.billing.services.renewing import open_one, open_renewal
-from circle.billing.states import SUBSCRIPTION, InvoiceStatus, SubscriptionStatus
+from circle.billing.states import SUBSCRIPTION, SubscriptionStatus
 from circle.circles.models import Circle, Price, Tier
 from circle.circles.terms import months_of, term_end
 from circle.kernel.caller import Caller
-from circle.kernel.ids import new_id
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import CircleClosed
@@ -95,25 +95,14 @@ def _revive(uow: UnitOfWork, membership: Membership, subscription: Subscription)
     subscription.cancel_at_period_end = False
     subscription.next_price_id = None
     subscription.renewal_open = True
-    invoice = Invoice(
-        id=new_id(),
-        number=invoice_number(uow.now),
-        kind=InvoiceKind.RENEWAL,
-        circle_id=subscription.circle_id,
-        payer_id=subscription.user_id,
-        membership_id=subscription.membership_id,
-        subscription_id=subscription.id,
-        price_id=price.id,
-        tier_id=price.tier_id,
-        status=InvoiceStatus.OPEN,
-        amount=renewal_amount(uow, subscription, price, subscription.period_no + 1, percent=price.later_percent),
-        currency=price.currency,
-        period_no=subscription.period_no + 1,
-        period_start=uow.now,
-        period_end=term_end(price, uow.now, 1, subscription.timezone),
-        due_at=uow.now,
-        created_at=uow.now,
+    period_no = subscription.period_no + 1
+    invoice = invoice_period(
+        uow,
+        InvoiceKind.RENEWAL,
+        subscription,
+        price,
+        amount=renewal_amount(uow, subscription, price, period_no, percent=price.later_percent),
+        ends_at=term_end(price, uow.now, 1, subscription.timezone),
+        period_no=period_no,
     )
-    uow.session.add(invoice)
-    uow.session.flush()
     _put_before_payer(uow, subscription, invoice)
