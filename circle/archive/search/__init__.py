@@ -1,1 +1,1 @@
-"""Search: found by pairs of characters, ranked by words. See docs/decisions/0008-search.md."""
+"""Search: found by pairs of characters, ranked by words. See docs/decisions/0010-search.md."""
