@@ -80,6 +80,9 @@ class Settings:
         "A clock that can be set and a drain of due work; refuses live provider keys.", default=False
     )
     rate_limits: bool | None = _setting("Off or on; unset: on, but 1,000 times higher in test mode.", None)
+    common_passwords: bool | None = _setting(
+        "Take passwords that are guessed first, such as 12345678; unset: in test mode alone.", None
+    )
     statement_timeout_ms: int = _setting("The last wall against a runaway query.", 10_000)
     worker_statement_timeout_ms: int = _setting("The same for jobs, whose statements take a batch of rows.", 60_000)
     search_timeout_ms: int = _setting("After this a search is told to be too broad.", 2_000)
@@ -239,6 +242,10 @@ class Settings:
     def secret_keys(self) -> tuple[str, ...]:
         """What seals now, and what sealed before it was changed."""
         return (self.secret_key, self.secret_key_before) if self.secret_key_before else (self.secret_key,)
+
+    @property
+    def takes_common_passwords(self) -> bool:
+        return self.test_mode if self.common_passwords is None else self.common_passwords
 
     @property
     def secure(self) -> bool:

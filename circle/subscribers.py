@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from circle.accounts.events import AvatarChosen, UserDeleted, UserSuspended
-from circle.accounts.services import codes
+from circle.accounts.events import AccessRenewed, AvatarChosen, UserDeleted, UserSuspended
+from circle.accounts.services import codes, letters
 from circle.accounts.services import housekeeping as accounts
 from circle.archive import column_queries as archived_columns
 from circle.archive import events as archive_events
@@ -66,6 +66,7 @@ from circle.posts.services import forgetting as posts_forgetting
 from circle.posts.services.changes import ItemCards
 
 HANDLERS: Handlers = {
+    AccessRenewed: (hooks.on_access_renewed,),
     AvatarChosen: (media_attachments.on_avatar_chosen,),
     UserDeleted: (
         members.forget_person,
@@ -140,6 +141,7 @@ HANDLERS: Handlers = {
 
 DELIVERERS: Mapping[str, Deliver] = {
     codes.TOPIC: deliverers.deliver_code,
+    letters.TOPIC: deliverers.deliver_account_letter,
     sending.EMAIL_TOPIC: deliverers.deliver_email,
 }
 # What leaves for addresses that strangers named: relayed apart, where a slow one holds up no mail.

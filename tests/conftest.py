@@ -68,6 +68,7 @@ def settings(engines: Engines, database_url: str) -> Settings:
             "SECRET_KEY": SECRET,
             "SITE_URL": "http://circle.test",
             "TEST_MODE": "on",
+            "COMMON_PASSWORDS": "off",
             # A test has one connection.
             "CHARGE_THREADS": "1",
             "MAIL_URL": "mailbox:",

@@ -22,6 +22,13 @@ class UserSuspended:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessRenewed:
+    """Sessions and tokens of a person have ended; a handler ends what else a thief may have left behind."""
+
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class AvatarChosen:
     """A person shows another picture of themselves, or none; the media room may refuse it."""
 

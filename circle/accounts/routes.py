@@ -6,7 +6,7 @@ from uuid import UUID
 from circle.accounts import errors, queries, schemas
 from circle.accounts.models import PersonalToken
 from circle.accounts.personal import export_personal_data
-from circle.accounts.services import codes, people, sessions
+from circle.accounts.services import codes, identities, people, sessions
 from circle.accounts.wechat import Wechat
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
@@ -24,6 +24,8 @@ LOG_IN = (
     Limit("login", "3000/minute", "all"),
 )
 CODES = (Limit("codes", "5/hour", "identity"), Limit("codes", "30/hour", "ip"), Limit("codes", "1000/hour", "all"))
+# Where the password is asked for again, whoever has a session may guess it.
+ASKED_AGAIN = (Limit("password", "20/minute", "user"),)
 EXPORT = (Limit("export", "10/hour", "user"),)
 REGISTER = (Limit("register", "20/hour", "ip"), Limit("register", "2000/hour", "all"))
 
@@ -108,15 +110,22 @@ def get_me(uow: UnitOfWork, caller: Caller) -> Json:
     return queries.me(uow, caller.user_id)
 
 
-@routes.patch("/me", body=schemas.MePatch, answer=schemas.MeOut, versioned=True, errors=(errors.BadCredentials,))
+@routes.patch(
+    "/me",
+    body=schemas.MePatch,
+    answer=schemas.MeOut,
+    versioned=True,
+    limits=ASKED_AGAIN,
+    errors=(errors.BadCredentials,),
+)
 def edit_me(uow: UnitOfWork, caller: Caller, body: Json, version: int | None) -> Json:
-    """Change your profile or password; a new password ends all other sessions and tokens."""
+    """Change your profile or password; a new password ends all other sessions, tokens and the webhook."""
     people.edit_me(uow, caller, version=version, **body)
     uow.session.flush()
     return queries.me(uow, caller.user_id)
 
 
-@routes.delete("/me", body=schemas.DeleteMeIn, status=204, errors=(errors.BadCredentials,))
+@routes.delete("/me", body=schemas.PasswordIn, status=204, limits=ASKED_AGAIN, errors=(errors.BadCredentials,))
 def delete_me(uow: UnitOfWork, caller: Caller, body: Json) -> None:
     """Delete your account; accounting rows stay, without your name."""
     people.delete_me(uow, caller, password=body.get("password"))
@@ -127,19 +136,25 @@ def delete_me(uow: UnitOfWork, caller: Caller, body: Json) -> None:
     body=schemas.IdentityIn,
     answer=schemas.IdentityOut,
     status=201,
-    limits=LOG_IN,
-    errors=(errors.WrongCode, errors.IdentityTaken),
+    limits=(*LOG_IN, *ASKED_AGAIN),
+    errors=(errors.WrongCode, errors.IdentityTaken, errors.BadCredentials),
 )
 def add_identity(uow: UnitOfWork, caller: Caller, body: Json) -> Json:
-    """Add or prove an address with the code that was sent to it (purpose `add_identity`)."""
-    identity = people.claim_identity(uow, caller, **body)
+    """Add or prove an address by the code sent to it (purpose `add_identity`); your other addresses are told."""
+    identity = identities.claim_identity(uow, caller, **body)
     return {"id": identity.id, "kind": identity.kind, "value": identity.value, "verified": True}
 
 
-@routes.delete("/me/identities/<uuid:identity_id>", status=204, errors=(errors.LastIdentity,))
-def remove_identity(uow: UnitOfWork, caller: Caller, identity_id: UUID) -> None:
-    """Drop a way to log in."""
-    people.remove_identity(uow, caller, identity_id)
+@routes.delete(
+    "/me/identities/<uuid:identity_id>",
+    body=schemas.PasswordIn,
+    status=204,
+    limits=ASKED_AGAIN,
+    errors=(errors.LastIdentity, errors.BadCredentials),
+)
+def remove_identity(uow: UnitOfWork, caller: Caller, body: Json, identity_id: UUID) -> None:
+    """Drop a way to log in; it and your other addresses are told."""
+    identities.remove_identity(uow, caller, identity_id, password=body.get("password"))
 
 
 @routes.get("/me/export", answer=schemas.PersonalDataOut, limits=EXPORT)

@@ -12,6 +12,11 @@ from circle.web.fields import Choice, Dict, Id, Instant, Int, List, Nested, OutB
 
 _EMAIL = {"example": "linxiao@example.org"}
 _PASSWORD = {"example": "correct horse battery staple"}
+_NEW_PASSWORD = {
+    "description": "Any characters. One of those that are guessed first is refused (`too_common`).",
+    **_PASSWORD,
+}
+_ASKED_AGAIN = {"description": "Needed where the account has a password.", **_PASSWORD}
 SCOPES = ("read", "write", FEED_SCOPE)
 
 
@@ -27,7 +32,7 @@ class _Address(Schema):
 
 
 class RegisterIn(_Address):
-    password = Str(most=128, least=8, metadata=_PASSWORD)
+    password = Str(most=128, least=8, metadata=_NEW_PASSWORD)
     code = Str(most=12)
     display_name = Str(most=40, required=True, metadata={"example": "林晓"})
     device_name = Str(most=80, least=0, load_default="", metadata={"example": "Pixel 9"})
@@ -51,11 +56,14 @@ class WechatIn(Schema):
 
 class ResetPasswordIn(_Address):
     code = Str(most=12, required=True, metadata={"example": "402913"})
-    password = Str(most=128, least=8, required=True, metadata=_PASSWORD)
+    password = Str(most=128, least=8, required=True, metadata=_NEW_PASSWORD)
 
 
 class IdentityIn(_Address):
     code = Str(most=12, required=True, metadata={"example": "402913"})
+    current_password = Str(
+        most=128, metadata={"description": "Needed to add an address to an account that has a password.", **_PASSWORD}
+    )
 
 
 class IdentityOut(Schema):
@@ -92,12 +100,12 @@ class MePatch(Schema):
     avatar_media_id = Id(allow_none=True, metadata={"example": None})
     language = Choice(LANGUAGES)
     timezone = Str(most=64, metadata={"example": "Asia/Shanghai"})
-    password = Str(most=128, least=8, metadata=_PASSWORD)
+    password = Str(most=128, least=8, metadata=_NEW_PASSWORD)
     current_password = Str(most=128, metadata={"description": "Needed to change a password that is set.", **_PASSWORD})
 
 
-class DeleteMeIn(Schema):
-    password = Str(most=128, metadata={"description": "Needed where the account has a password.", **_PASSWORD})
+class PasswordIn(Schema):
+    password = Str(most=128, metadata=_ASKED_AGAIN)
 
 
 class SessionOut(Schema):

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from circle.accounts.addresses import read_address
 from circle.accounts.models import User
-from circle.accounts.services.people import add_identity
+from circle.accounts.services.identities import add_identity
 from circle.circles.models import Circle
 from circle.demo import opening
 from circle.demo.articles import import_archive

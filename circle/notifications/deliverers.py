@@ -1,11 +1,13 @@
 """Deliverers of the outbox: what a message's topic becomes, and through which channel it leaves."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import orjson
 from sqlalchemy import select
 
 from circle.accounts.models import Identity, IdentityKind, OneTimeCode, User
+from circle.accounts.services.letters import What
 from circle.config import Settings
 from circle.kernel.outbox import DeliveryFailed, Message
 from circle.kernel.text import Language, Text
@@ -24,6 +26,30 @@ _CODE_SUBJECT = Text("验证码 {code}", "Your code is {code}")
 _CODE_BODY = Text(
     "你的验证码是 {code}，10 分钟内有效。不要告诉任何人。如非本人操作，请忽略。",
     "Your code is {code}. It is good for 10 minutes. Tell it to nobody; ignore this if you did not ask for it.",
+)
+# To the addresses of an account, of what was done to it: subject and what follows.
+_ACCOUNT: Mapping[What, tuple[Text, Text]] = {
+    What.ADDRESS_ADDED: (
+        Text("你的账号新增了登录方式", "A way to log in was added to your account"),
+        Text("{at}，{about} 被添加为你账号的登录方式。", "On {at}, {about} was added to your account."),
+    ),
+    What.ADDRESS_REMOVED: (
+        Text("你的账号移除了登录方式", "A way to log in was removed from your account"),
+        Text("{at}，{about} 不再是你账号的登录方式。", "On {at}, {about} was removed from your account."),
+    ),
+    What.PASSWORD_CHANGED: (
+        Text("你的密码已更改", "Your password was changed"),
+        Text(
+            "{at}，你账号的密码已更改，其他设备已下线。", "On {at}, it was changed, and other devices were logged out."
+        ),
+    ),
+}
+_NOT_YOU = Text(
+    "如果是你本人操作，请忽略。如果不是，请立即用验证码重设密码：所有设备会下线，令牌会失效；然后删除陌生的登录方式。已无法登录时"
+    "请联系管理员：{site}",
+    "If that was you, there is nothing to do. If not, set a new password by one-time code at once: it logs every device"
+    " out and ends every token. Then remove the addresses that are not yours. If you can't log in any more, tell the"
+    " operator: {site}",
 )
 _FOOTER = Text("在通知设置中可以关闭这类邮件：{site}", "Your notification settings can stop such mail: {site}")
 
@@ -45,6 +71,18 @@ def deliver_code(units: Units, message: Message) -> None:
     )
     letter = Letter(message.key, message.payload["to"], subject, body)
     sender = units.use(Mailer) if message.payload["kind"] == IdentityKind.EMAIL else units.use(Texter)
+    sender.send(units, letter)
+
+
+def deliver_account_letter(units: Units, message: Message) -> None:
+    """Tell an address of an account what was done to it."""
+    told = message.payload
+    language: Language = "en" if told["language"] == "en" else "zh-CN"
+    subject, body = _ACCOUNT[What(told["what"])]
+    not_you = _NOT_YOU.say(language, site=f"{units.use(Settings).site_url}/account")
+    said = f"{body.say(language, at=told['at'], about=told['about'])}\n\n{not_you}\n"
+    letter = Letter(message.key, told["to"], subject.say(language), said)
+    sender = units.use(Mailer) if told["kind"] == IdentityKind.EMAIL else units.use(Texter)
     sender.send(units, letter)
 
 

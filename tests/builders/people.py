@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Flask
 from sqlalchemy import select
 
-from circle.accounts.services import people
+from circle.accounts.services import identities, people
 from circle.accounts.services.codes import TOPIC
 from circle.kernel.outbox import OutboxMessage
 from circle.kernel.uow import Units
@@ -46,7 +46,7 @@ class People:
         email = f"person{next(_numbers)}@example.org"
         with self.units.write() as uow:
             user = people.new_user(uow, name, password=password)
-            people.add_identity(uow, user, people.read_address(email, None), proven=True)
+            identities.add_identity(uow, user, people.read_address(email, None), proven=True)
             log_in = people.open_session(uow, user, "")
             return Person(self.app, user.id, email, log_in.token)
 

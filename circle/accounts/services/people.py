@@ -1,13 +1,13 @@
-"""Registering, editing and deleting accounts."""
+"""Registering, editing and deleting accounts; their passwords."""
 
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import delete, select, tuple_
 
 from circle.accounts import events
 from circle.accounts.addresses import Address, read_address
-from circle.accounts.errors import BadCredentials, IdentityTaken, LastIdentity, NoAccount
+from circle.accounts.errors import BadCredentials, IdentityTaken, NoAccount
 from circle.accounts.models import (
     CodePurpose,
     Identity,
@@ -17,19 +17,25 @@ from circle.accounts.models import (
     PersonalToken,
     User,
 )
-from circle.accounts.passwords import hash_password, password_matches
+from circle.accounts.passwords import hash_password, is_guessed_first
 from circle.accounts.queries import find_identity
 from circle.accounts.services.codes import redeem_code
+from circle.accounts.services.identities import add_identity, require_user
+from circle.accounts.services.letters import What, tell
 from circle.accounts.services.sessions import (
     LogIn,
     end_sessions,
+    identity_of_holder,
     open_session,
     prove_identity,
+    renew_access,
+    require_password,
     require_session,
     revoke_tokens,
 )
+from circle.config import Settings
 from circle.kernel.caller import Caller
-from circle.kernel.errors import Invalid, NotFound, StaleVersion
+from circle.kernel.errors import Invalid, StaleVersion
 from circle.kernel.ids import new_id
 from circle.kernel.text import DEFAULT_LANGUAGE, Text
 from circle.kernel.uow import UnitOfWork
@@ -52,9 +58,11 @@ def register(
     address = read_address(email, phone)
     if password is None and code is None:
         raise Invalid.field("password", "one_of", "须填写密码或验证码。", "Give a password or a code.")
+    if password is not None:
+        check_password(uow, password, display_name, address.value)
     if code is not None:
         redeem_code(uow, address, CodePurpose.REGISTER, code)
-    if find_identity(uow, address) is not None:
+    if (identity_of_holder if code is not None else find_identity)(uow, address) is not None:
         raise IdentityTaken
     user = new_user(uow, display_name, language=language, password=password)
     add_identity(uow, user, address, proven=code is not None)
@@ -77,51 +85,14 @@ def new_user(
     return user
 
 
-def add_identity(uow: UnitOfWork, user: User, address: Address, *, proven: bool) -> Identity:
-    identity = Identity(
-        id=new_id(),
-        user_id=user.id,
-        kind=address.kind,
-        value=address.value,
-        verified_at=uow.now if proven else None,
-        created_at=uow.now,
-    )
-    uow.session.add(identity)
-    uow.session.flush()
-    return identity
-
-
-def claim_identity(
-    uow: UnitOfWork, caller: Caller, *, code: str, email: str | None = None, phone: str | None = None
-) -> Identity:
-    """Add a proven address to one's account, or prove one that is there. Errors: WrongCode, IdentityTaken."""
-    require_session(caller)
-    address = read_address(email, phone)
-    redeem_code(uow, address, CodePurpose.ADD_IDENTITY, code)
-    known = find_identity(uow, address)
-    if known is not None and known.user_id == caller.user_id:
-        known.verified_at = known.verified_at or uow.now
-        return known
-    if known is not None:
-        raise IdentityTaken
-    return add_identity(uow, require_user(uow, caller), address, proven=True)
-
-
-def remove_identity(uow: UnitOfWork, caller: Caller, identity_id: UUID) -> None:
-    """Drop a way to log in. Errors: LastIdentity."""
-    require_session(caller)
-    require_user(uow, caller, lock=True)
-    identity = uow.session.get(Identity, identity_id)
-    if identity is None or identity.user_id != caller.user_id:
-        raise NotFound
-    owned = select(func.count()).select_from(Identity).where(Identity.user_id == caller.user_id)
-    if uow.session.scalar(owned) == 1:
-        raise LastIdentity
-    uow.session.delete(identity)
-
-
-def require_user(uow: UnitOfWork, caller: Caller, *, lock: bool = False) -> User:
-    return uow.session.get_one(User, caller.user_id, with_for_update=lock)
+def check_password(uow: UnitOfWork, password: str, *about: str) -> None:
+    """Refuse a password that is guessed first; `about` is what is known of its owner. Errors: Invalid."""
+    if not uow.use(Settings).takes_common_passwords and is_guessed_first(password, about):
+        zh, en = (
+            "这个密码太常见，容易被猜到，请换一个。",
+            "This password is among the first to be guessed; choose another.",
+        )
+        raise Invalid.field("password", "too_common", zh, en)
 
 
 def edit_me(
@@ -144,11 +115,8 @@ def edit_me(
         user.timezone = timezone
     if password is not None:
         keep = require_session(caller)
-        if user.password_hash and not password_matches(user.password_hash, current_password or ""):
-            raise BadCredentials
-        user.password_hash = hash_password(password)
-        end_sessions(uow, user.id, keep=keep)
-        revoke_tokens(uow, user.id)
+        require_password(user, current_password)
+        _change_password(uow, user, password, keep=keep)
     for name, value in changes.items():
         setattr(user, name, value)
     if "avatar_media_id" in changes:
@@ -157,22 +125,29 @@ def edit_me(
     return user
 
 
+def _change_password(uow: UnitOfWork, user: User, password: str, *, keep: UUID | None = None) -> None:
+    """Set a password; all that was opened with the one before ends, and the account's addresses are told."""
+    addresses = uow.session.scalars(select(Identity.value).where(Identity.user_id == user.id))
+    check_password(uow, password, user.display_name, *addresses)
+    user.password_hash = hash_password(password)
+    renew_access(uow, user.id, keep=keep)
+    tell(uow, user, What.PASSWORD_CHANGED)
+
+
 def reset_password(
     uow: UnitOfWork, *, code: str, password: str, email: str | None = None, phone: str | None = None
 ) -> LogIn:
     """Set a password by proof of the address; everything that was logged in is logged out."""
     address = read_address(email, phone)
     redeem_code(uow, address, CodePurpose.RESET_PASSWORD, code)
-    identity = find_identity(uow, address)
+    identity = identity_of_holder(uow, address)
     if identity is None:
         raise NoAccount
     user = uow.session.get_one(User, identity.user_id)
     if not user.may_log_in:
         raise BadCredentials
     prove_identity(uow, identity, user)
-    end_sessions(uow, user.id)
-    revoke_tokens(uow, user.id)
-    user.password_hash = hash_password(password)
+    _change_password(uow, user, password)
     return open_session(uow, user, "")
 
 
@@ -180,8 +155,7 @@ def delete_me(uow: UnitOfWork, caller: Caller, *, password: str | None) -> None:
     """Delete the account: ways to log in go, the name goes, accounting rows stay under the bare id."""
     require_session(caller)
     user = require_user(uow, caller, lock=True)
-    if user.password_hash and not password_matches(user.password_hash, password or ""):
-        raise BadCredentials
+    require_password(user, password)
     uow.emit(events.UserDeleted(user.id))
     end_sessions(uow, user.id)
     revoke_tokens(uow, user.id)

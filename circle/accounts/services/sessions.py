@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import DateTime, Uuid, bindparam, update
+from sqlalchemy import DateTime, Uuid, bindparam, select, update
 
-from circle.accounts import policy
-from circle.accounts.addresses import read_address
+from circle.accounts import events, policy
+from circle.accounts.addresses import Address, read_address
 from circle.accounts.errors import BadCredentials, NoAccount, SessionNeeded
 from circle.accounts.models import CodePurpose, Identity, LoginSession, PersonalToken, User
 from circle.accounts.passwords import password_matches
@@ -54,7 +54,7 @@ def log_in(
         raise Invalid.field("password", "one_of", "密码和验证码须填且只填一个。", "Give either a password or a code.")
     if code is not None:
         redeem_code(uow, address, CodePurpose.LOGIN, code)
-        identity = find_identity(uow, address)
+        identity = identity_of_holder(uow, address)
         if identity is None:
             raise NoAccount
         user = _user_of(uow, identity)
@@ -75,15 +75,33 @@ def _user_of(uow: UnitOfWork, identity: Identity | None) -> User:
     return user
 
 
+def identity_of_holder(uow: UnitOfWork, address: Address) -> Identity | None:
+    """Return the identity of whoever has just shown that the address is theirs.
+
+    Somebody may have registered it without proof and then proven another: the account is theirs by that one, and
+    the holder of this one neither gets into it nor shares it with them. The address is let go.
+    """
+    identity = find_identity(uow, address)
+    if identity is None or identity.verified_at is not None:
+        return identity
+    proven = select(Identity.id).where(Identity.user_id == identity.user_id, Identity.verified_at.is_not(None))
+    if uow.session.scalar(proven.limit(1)) is None:
+        return identity
+    uow.session.delete(identity)
+    uow.session.flush()
+    return None
+
+
 def prove_identity(uow: UnitOfWork, identity: Identity, user: User) -> None:
     """Note that the holder of the address was here.
 
-    Whoever registered the address without proof may have been somebody else: their password and sessions end.
+    Whoever registered the address without proof may have been somebody else: their password ends, and
+    all that opens the account without it.
     """
     if identity.verified_at is None:
         identity.verified_at = uow.now
         user.password_hash = None
-        end_sessions(uow, user.id)
+        renew_access(uow, user.id)
 
 
 def open_session(uow: UnitOfWork, user: User, device_name: str) -> LogIn:
@@ -115,6 +133,13 @@ def end_sessions(uow: UnitOfWork, user_id: UUID, *, keep: UUID | None = None) ->
     uow.session.execute(ending.values(ended_at=uow.now))
 
 
+def renew_access(uow: UnitOfWork, user_id: UUID, *, keep: UUID | None = None) -> None:
+    """End whatever somebody may have left behind in an account that lets them in, or tells them of it."""
+    end_sessions(uow, user_id, keep=keep)
+    revoke_tokens(uow, user_id)
+    uow.emit(events.AccessRenewed(user_id))
+
+
 def revoke_tokens(uow: UnitOfWork, user_id: UUID) -> None:
     uow.session.execute(
         update(PersonalToken)
@@ -128,6 +153,12 @@ def require_session(caller: Caller) -> UUID:
     if caller.session_id is None:
         raise SessionNeeded
     return caller.session_id
+
+
+def require_password(user: User, password: str | None) -> None:
+    """Ask again whose account it is, where a password can tell. Errors: BadCredentials."""
+    if user.password_hash and not password_matches(user.password_hash, password or ""):
+        raise BadCredentials
 
 
 def create_token(

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
-from circle.accounts.services.people import require_user
+from circle.accounts.events import AccessRenewed
+from circle.accounts.services.identities import require_user
 from circle.accounts.services.sessions import require_session
 from circle.config import Settings
 from circle.kernel.caller import Caller
@@ -86,6 +87,11 @@ def note_try(uow: UnitOfWork, hook_id: UUID, notification_id: UUID, answer: Hook
 def forget_old_deliveries(uow: UnitOfWork) -> int:
     old = delete(HookDelivery).where(HookDelivery.tried_at < uow.now - KEEP_DELIVERIES)
     return int(uow.session.execute(old).rowcount)  # type: ignore[attr-defined]
+
+
+def on_access_renewed(uow: UnitOfWork, renewed: AccessRenewed) -> None:
+    """A thief may have had the notices sent to themselves."""
+    _forget(uow, renewed.user_id)
 
 
 def _forget(uow: UnitOfWork, user_id: UUID) -> None:
