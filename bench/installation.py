@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from circle.database import migrate
 from circle.embedded import start_engines, stop_engines
@@ -22,6 +22,10 @@ FILL = Path(__file__).with_name("fill.sql")
 DATA = ROOT / ".data" / "bench"
 TOKEN = "cs_" + "b" * 43
 _READY_SECONDS = 120
+_KEYS = """
+SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE contype = 'f' AND connamespace = to_regnamespace('public')
+"""
 
 
 @contextmanager
@@ -101,6 +105,17 @@ def fill_circles(engine: Engine, *, circles: int, posts_each: int) -> None:
         for statement in FILL.read_text(encoding="utf-8").split(";\n"):
             connection.execute(text(statement), {"circles": circles, "posts": posts_each, "hash": digest(TOKEN)})
         connection.execute(text("VACUUM ANALYZE"))
+
+
+@contextmanager
+def without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """Check foreign keys set by set at the end: row by row they take most of the time that a million rows need."""
+    keys = connection.execute(text(_KEYS)).all()
+    for table, name, _ in keys:
+        connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
+    yield
+    for table, name, rule in keys:
+        connection.execute(text(f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}"))
 
 
 def circle_id(n: int) -> str:

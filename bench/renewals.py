@@ -19,7 +19,7 @@ from redis import Redis
 from sqlalchemy import Engine, text
 
 from bench.crew import crews
-from bench.installation import ROOT, installation
+from bench.installation import ROOT, installation, without_foreign_keys
 from bench.renewals_raw import ACCOUNTS, BILL
 from bench.report import heading
 from circle import jobs
@@ -44,12 +44,6 @@ class Sizes:
     settle: int
     far: int
     workers: int
-
-
-_KEYS = """
-SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-WHERE contype = 'f' AND connamespace = to_regnamespace('public')
-"""
 
 
 def main() -> None:
@@ -81,15 +75,10 @@ def measure(engine: Engine, environment: Mapping[str, str], sizes: Sizes) -> Non
 def fill(engine: Engine, subscriptions: int) -> None:
     print(f"  filling {subscriptions:,} subscriptions ...", flush=True)
     with engine.connect() as connection:
-        # Foreign keys are checked set by set at the end: row by row they take most of the time that a million needs.
-        keys = connection.execute(text(_KEYS)).all()
-        for table, name, _ in keys:
-            connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {name}"))
-        for statement in FILL.read_text(encoding="utf-8").split(";\n"):
-            connection.execute(text(statement), {"subscriptions": subscriptions})
-        connection.execute(text(ACCOUNTS))
-        for table, name, rule in keys:
-            connection.execute(text(f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}"))
+        with without_foreign_keys(connection):
+            for statement in FILL.read_text(encoding="utf-8").split(";\n"):
+                connection.execute(text(statement), {"subscriptions": subscriptions})
+            connection.execute(text(ACCOUNTS))
         connection.execute(text("VACUUM ANALYZE"))
 
 

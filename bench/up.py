@@ -4,24 +4,15 @@ Shared pages are counted once (PSS); the sum of RSS stands beside it.
 """
 
 import argparse
-import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
-
-import psutil
 
 from bench.report import heading
+from bench.whole import MEGABYTE, Whole, memory, whole
 
-MEGABYTE = 1024 * 1024
 BUDGET = 600
-_PATIENCE_SECONDS = 180
+_PORT = 8930
 
 
 def main() -> None:
@@ -32,53 +23,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="circle-up-") as folder:
         for words in ("on an empty folder", "once more"):
             began = time.perf_counter()
-            process = _up(Path(folder))
-            try:
-                run = _ready(Path(folder), process)
+            with whole(Path(folder), port=_PORT) as run:
                 print(f"  ready {words:<22} {time.perf_counter() - began:8.1f} s")
                 if words == "once more":
                     _print_memory(run, chosen.idle)
-            finally:
-                process.send_signal(signal.SIGINT)
-                process.wait(timeout=_PATIENCE_SECONDS)
 
 
-def _up(folder: Path) -> "subprocess.Popen[bytes]":
-    command = [str(Path(sys.executable).parent / "circle"), "up", "--data", str(folder), "--port", "8930"]
-    given = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "REDIS_", "S3_"))}
-    return subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL)  # noqa: S603 - our own words
-
-
-def _ready(folder: Path, process: "subprocess.Popen[bytes]") -> dict[str, Any]:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        if (folder / "run.json").exists():
-            run: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-            return run
-        time.sleep(0.05)
-    raise RuntimeError("it did not start")
-
-
-def _print_memory(run: dict[str, Any], idle: float) -> None:
+def _print_memory(run: Whole, idle: float) -> None:
     time.sleep(idle)
-    shared_once: dict[str, int] = defaultdict(int)
-    each: dict[str, int] = defaultdict(int)
-    count: dict[str, int] = defaultdict(int)
-    named = {pid: name for name, pid in run["pids"].items()}
-    supervisor = psutil.Process(run["pids"]["supervisor"])
-    for process in [supervisor, *supervisor.children(recursive=True)]:
-        try:
-            memory = process.memory_full_info()
-            # Who is named itself, or whose parent is; what is forked for a job meanwhile may end meanwhile.
-            name = next(named[one.pid] for one in [process, *process.parents()] if one.pid in named)
-        except psutil.NoSuchProcess:
-            continue
-        shared_once[name] += memory.pss
-        each[name] += memory.rss
-        count[name] += 1
-    for name, used in sorted(shared_once.items(), key=lambda one: -one[1]):
-        print(f"  {name:<28} {used / MEGABYTE:8.0f} MB in {count[name]} processes (RSS {each[name] / MEGABYTE:.0f})")
-    total, in_each = sum(shared_once.values()) / MEGABYTE, sum(each.values()) / MEGABYTE
+    used = memory(run)
+    for name, pss in sorted(used.pss.items(), key=lambda one: -one[1]):
+        in_each = used.rss[name] / MEGABYTE
+        print(f"  {name:<28} {pss / MEGABYTE:8.0f} MB in {used.processes[name]} processes (RSS {in_each:.0f})")
+    total, in_each = sum(used.pss.values()) / MEGABYTE, sum(used.rss.values()) / MEGABYTE
     print(f"  {'all, idle':<28} {total:8.0f} MB, {total / BUDGET:.2f} of {BUDGET} MB (RSS {in_each:.0f})")
 
 
