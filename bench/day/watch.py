@@ -1,0 +1,81 @@
+"""What the installation takes and owes meanwhile: memory by part of it, and work that waits."""
+
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine, text
+
+from bench.whole import MEGABYTE, Whole, memory
+
+# Of these parts memory has to stay flat; PostgreSQL's grows until its buffers are full.
+JUDGED = ("web", "worker", "clock")
+# The last quarter of the time may take so much of the second.
+FLAT = 1.05
+_LOOKS = 90
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 2.0, 15.0
+_OWED = """
+SELECT (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND failed_at IS NULL AND due_at <= now()) AS outbox,
+    (SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0) FROM outbox
+     WHERE delivered_at IS NULL AND failed_at IS NULL AND due_at <= now()) AS outbox_age,
+    (SELECT count(*) FROM search_due WHERE kind <> 'words') AS search,
+    (SELECT count(*) FROM invoices WHERE status = 'open' AND charge_at <= now()) AS renewals
+"""
+
+
+@dataclass
+class Watch:
+    """What was seen at each look."""
+
+    memory: list[dict[str, float]] = field(default_factory=list)
+    most_owed: dict[str, float] = field(default_factory=dict)
+
+    def quarter(self, part: str, number: int) -> float:
+        """Return the median MiB of a part in the first, second, third or last quarter."""
+        looks = [one.get(part, 0.0) for one in self.memory]
+        size = len(looks) / 4
+        return statistics.median(looks[int(size * (number - 1)) : max(int(size * number), 1)] or [0.0])
+
+    def grows(self) -> list[str]:
+        """Return the judged parts that took more in the last quarter than in the second."""
+        return [part for part in JUDGED if self.quarter(part, 4) > FLAT * self.quarter(part, 2)]
+
+
+@contextmanager
+def watching(run: Whole, engine: Engine, seconds: float) -> Iterator[Watch]:
+    watch, is_over = Watch(), threading.Event()
+    every = min(max(seconds / _LOOKS, _SHORTEST_SECONDS), _LONGEST_SECONDS)
+    watcher = threading.Thread(target=_look, args=(run, engine, watch, is_over, every))
+    watcher.start()
+    try:
+        yield watch
+    finally:
+        is_over.set()
+        watcher.join()
+
+
+def owed(engine: Engine) -> dict[str, float]:
+    """Return how much is due and not done."""
+    with engine.connect() as connection:
+        row = connection.execute(text(_OWED)).mappings().one()
+        return {name: float(count) for name, count in row.items()}
+
+
+def settled(engine: Engine, patience: float) -> float:
+    """Wait until nothing is owed, and return how many seconds that took. Errors: SystemExit."""
+    began = time.monotonic()
+    while any((left := owed(engine)).values()):
+        if time.monotonic() - began > patience:
+            raise SystemExit(f"  after {patience:.0f} s there is still work that is due: {left}")
+        time.sleep(0.5)
+    return time.monotonic() - began
+
+
+def _look(run: Whole, engine: Engine, watch: Watch, is_over: threading.Event, every: float) -> None:
+    while not is_over.wait(every):
+        watch.memory.append({part: used / MEGABYTE for part, used in memory(run).pss.items()})
+        for name, count in owed(engine).items():
+            watch.most_owed[name] = max(count, watch.most_owed.get(name, 0.0))
