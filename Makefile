@@ -19,7 +19,7 @@ UPGRADE =
 WORKERS = auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-reliability test-cluster check format bench lock clean
+.PHONY: help setup up demo test test-reliability test-cluster coverage check format bench lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -43,6 +43,10 @@ test-reliability: .venv/installed-dev ## Run kills, crashes, faults and races on
 
 test-cluster: .venv/installed-dev ## Kill each part of a cluster in network namespaces under load (as root, with HAProxy and PgBouncer)
 	@$(BIN)/python -m pytest -q -m cluster $(ARGS) tests/cluster
+
+coverage: .venv/installed-dev ## Measure which lines the fast tests execute, in the processes that they start, too; at least 95 %
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not reliability and not cluster" \
+		--cov --cov-report=term-missing:skip-covered --cov-fail-under=95 $(ARGS)
 
 check: .venv/installed-dev ## Format, lint, types, layers, API document, migrations
 	@$(BIN)/ruff format --quiet --check .
