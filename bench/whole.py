@@ -8,7 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,24 +76,33 @@ class Memory:
 
 def memory(run: Whole) -> Memory:
     """Look at the memory of all processes now."""
-    found, named = Memory(), {pid: name for name, pid in run.pids.items()}
-    seen: set[int] = set()
-    for top in run.pids.values():
-        try:
-            family = [psutil.Process(top), *psutil.Process(top).children(recursive=True)]
-        except psutil.NoSuchProcess:
-            continue
-        for process in family:
-            if process.pid in seen:
-                continue
-            seen.add(process.pid)
-            try:
-                used = process.memory_full_info()
-                # Who is named itself, or whose parent is; what is forked for a job meanwhile may end meanwhile.
-                name = next(named[one.pid] for one in [process, *process.parents()] if one.pid in named)
-            except psutil.NoSuchProcess:
-                continue
+    found = Memory()
+    for name, process in _processes(run):
+        with suppress(psutil.NoSuchProcess):
+            used = process.memory_full_info()
             found.pss[name] += used.pss
             found.rss[name] += used.rss
             found.processes[name] += 1
     return found
+
+
+def cpu_seconds(run: Whole) -> dict[str, float]:
+    """Return the CPU time of each part so far, with that of processes that have ended."""
+    found: dict[str, float] = defaultdict(float)
+    for name, process in _processes(run):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            found[name] += times.user + times.system + times.children_user + times.children_system
+    return found
+
+
+def _processes(run: Whole) -> Iterator[tuple[str, psutil.Process]]:
+    """Yield every process with the name of its part: its own, or that of the next above it that has one."""
+    named = {pid: name for name, pid in run.pids.items()}
+    running = {process.pid: process for process in psutil.process_iter(["ppid"])}
+    for process in running.values():
+        above: psutil.Process | None = process
+        while above is not None and above.pid not in named:
+            above = running.get(above.info["ppid"])
+        if above is not None:
+            yield named[above.pid], process

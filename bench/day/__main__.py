@@ -79,7 +79,7 @@ def live(run: Whole, town: Town, engine: Engine, *, rate: float, seconds: float,
     after = settled(engine, _PATIENCE_SECONDS)
     telling.phases(record)
     telling.kinds(record)
-    telling.memory(watch)
+    telling.parts(record, watch)
     telling.work(watch, record.written, renewals=renewals, after=after)
     wrong = [*record.wrong, *untruths(engine, record.written, began=began), *doctor(run.settings)]
     telling.verdict(record, watch, wrong, p99_seconds=P99_SECONDS)

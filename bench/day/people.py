@@ -126,7 +126,7 @@ class Visitor:
         return self._get(f"/v1/camps/{self._camp}/me")
 
     def calendar(self) -> bytes:
-        return self._get(f"/v1/camps/{self._camp}/calendar")
+        return self._get(f"/v1/camps/{self._camp}/calendar?month={self._town.month}")
 
     def check_in(self) -> bytes:
         body = {"body": _CHECK_IN.format(word=self._word())}

@@ -27,12 +27,15 @@ def kinds(record: Record) -> None:
         print(f"| {kind} | {len(taken):,} | {_times(taken)} |")
 
 
-def memory(watch: Watch) -> None:
-    print("\n| memory (PSS) | first quarter | second | last | at most |\n| --- | --- | --- | --- | --- |")
-    parts = {part for look in watch.memory for part in look}
-    for part in sorted(parts, key=lambda one: -watch.quarter(one, 4)):
+def parts(record: Record, watch: Watch) -> None:
+    requests, seconds = len(record.of()), sum(record.seconds.values())
+    print("\n| part | CPU | a request | PSS, first quarter | second | last | at most |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for part, cpu in sorted(watch.cpu.items(), key=lambda one: -one[1]):
         first, second, last = (f"{watch.quarter(part, number):,.0f} MiB" for number in (1, 2, 4))
-        print(f"| {part} | {first} | {second} | {last} | {max(one.get(part, 0.0) for one in watch.memory):,.0f} MiB |")
+        most = max(one.get(part, 0.0) for one in watch.memory)
+        share = f"{cpu / seconds:.2f} cores | {cpu / requests * 1000:.2f} ms"
+        print(f"| {part} | {share} | {first} | {second} | {last} | {most:,.0f} MiB |")
 
 
 def work(watch: Watch, written: Written, *, renewals: int, after: float) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class Town:
     members: list[tuple[int, int, int]]
     check_ins: list[tuple[int, str]]
     queries: list[str]
+    # Of the camps' zone.
+    month: str
 
 
 def prepare(folder: Path, environ: Mapping[str, str], *, renewals: int, night_seconds: float) -> Town:
@@ -68,9 +70,9 @@ def prepare(folder: Path, environ: Mapping[str, str], *, renewals: int, night_se
             )
         admin.dispose()
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        _begin(engine, given, renewals=renewals, night_seconds=night_seconds)
+        today = _begin(engine, given, renewals=renewals, night_seconds=night_seconds)
         with engine.connect() as connection:
-            town = _read(connection)
+            town = _read(connection, today)
         engine.dispose()
         return town
     finally:
@@ -92,7 +94,7 @@ def token(person: int) -> str:
 
 def _version() -> str:
     """Name what the filled database depends on."""
-    return digest(f"{newest_revision()}{FILLED}{TOWN.read_text()}{Path(__file__).read_text()}").hex()[:12]
+    return digest(f"{newest_revision()}{FILLED}{TOWN.read_text()}{_texts(1)}").hex()[:12]
 
 
 def _fill(admin: Connection, url: URL, environ: Mapping[str, str]) -> None:
@@ -123,9 +125,10 @@ def _fill(admin: Connection, url: URL, environ: Mapping[str, str]) -> None:
     admin.execute(text(f'ALTER DATABASE "{building.database}" RENAME TO "{url.database}"'))
 
 
-def _begin(engine: Engine, environ: Mapping[str, str], *, renewals: int, night_seconds: float) -> None:
+def _begin(engine: Engine, environ: Mapping[str, str], *, renewals: int, night_seconds: float) -> date:
     zone = _where_it_is_morning(datetime.now(UTC))
-    given = {"people": FILLED["people"], "camps": CAMPS, "zone": zone, "today": datetime.now(ZoneInfo(zone)).date()}
+    today = datetime.now(ZoneInfo(zone)).date()
+    given = {"people": FILLED["people"], "camps": CAMPS, "zone": zone, "today": today}
     given |= {"renewals": renewals, "night": datetime.now(UTC) + _TOMORROW, "length": timedelta(seconds=night_seconds)}
     with engine.connect() as connection:
         with without_foreign_keys(connection):
@@ -137,6 +140,7 @@ def _begin(engine: Engine, environ: Mapping[str, str], *, renewals: int, night_s
             text("UPDATE invoices SET noticed_at = noticed_at - interval '8 days' WHERE status = 'open'")
         )
         connection.execute(text("DELETE FROM outbox"))
+    return today
 
 
 def _announce(environ: Mapping[str, str]) -> None:
@@ -155,12 +159,12 @@ def _where_it_is_morning(now: datetime) -> str:
     return f"Etc/GMT{-ahead:+d}"
 
 
-def _read(connection: Connection) -> Town:
+def _read(connection: Connection, today: date) -> Town:
     members = connection.execute(text("SELECT person, circle, rank FROM bench_members WHERE place > 0")).all()
     undone = connection.execute(text("SELECT right(user_id::text, 12), camp_id::text FROM camp_members")).all()
     check_ins = [(int(person, 16), camp) for person, camp in undone]
     random.shuffle(check_ins)
-    return Town([(person, circle, rank) for person, circle, rank in members], check_ins, _queries())
+    return Town([(person, circle, rank) for person, circle, rank in members], check_ins, _queries(), f"{today:%Y-%m}")
 
 
 def _run(connection: Connection, script: Path, given: Mapping[str, Any]) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, text
 
-from bench.whole import MEGABYTE, Whole, memory
+from bench.whole import MEGABYTE, Whole, cpu_seconds, memory
 
 # Of these parts memory has to stay flat; PostgreSQL's grows until its buffers are full.
 JUDGED = ("web", "worker", "clock")
+CROWD = "the crowd itself"
 # The last quarter of the time may take so much of the second.
 FLAT = 1.05
 _LOOKS = 90
@@ -32,6 +33,8 @@ class Watch:
 
     memory: list[dict[str, float]] = field(default_factory=list)
     most_owed: dict[str, float] = field(default_factory=dict)
+    # Seconds of CPU of each part, and of the crowd itself.
+    cpu: dict[str, float] = field(default_factory=dict)
 
     def quarter(self, part: str, number: int) -> float:
         """Return the median MiB of a part in the first, second, third or last quarter."""
@@ -50,9 +53,11 @@ def watching(run: Whole, engine: Engine, seconds: float) -> Iterator[Watch]:
     every = min(max(seconds / _LOOKS, _SHORTEST_SECONDS), _LONGEST_SECONDS)
     watcher = threading.Thread(target=_look, args=(run, engine, watch, is_over, every))
     watcher.start()
+    before = _cpu(run)
     try:
         yield watch
     finally:
+        watch.cpu = {part: taken - before.get(part, 0.0) for part, taken in _cpu(run).items()}
         is_over.set()
         watcher.join()
 
@@ -72,6 +77,10 @@ def settled(engine: Engine, patience: float) -> float:
             raise SystemExit(f"  after {patience:.0f} s there is still work that is due: {left}")
         time.sleep(0.5)
     return time.monotonic() - began
+
+
+def _cpu(run: Whole) -> dict[str, float]:
+    return {**cpu_seconds(run), CROWD: time.process_time()}
 
 
 def _look(run: Whole, engine: Engine, watch: Watch, is_over: threading.Event, every: float) -> None:
