@@ -7,15 +7,17 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from urllib3.exceptions import HTTPError
 
 from circle.config import Settings
 
-FAILURES = (BotoCoreError, ClientError, boto3.exceptions.Boto3Error)
+# The last are of bodies that are read piece by piece.
+FAILURES = (BotoCoreError, ClientError, boto3.exceptions.Boto3Error, HTTPError)
 __all__ = ["CONFIG", "FAILURES", "ClientError", "Config", "HTTPClientError", "TransferConfig", "make_client"]
 
 _CONNECT_SECONDS = 2
 # For each piece of an answer; with one call a request, a dead storage is told within six seconds.
-_READ_SECONDS = 5
+_READ_SECONDS = 4
 CONFIG = Config(
     signature_version="s3v4",
     connect_timeout=_CONNECT_SECONDS,

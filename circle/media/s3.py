@@ -15,11 +15,12 @@ from circle.config import Settings
 from circle.kernel.clock import elapsed
 from circle.kernel.uow import forbid_inside_unit_of_work
 from circle.media.errors import StorageUnavailable
+from circle.media.reach import Reach
 from circle.media.storage import Peek, PresignedPost
 
 log = structlog.get_logger(__name__)
 
-_PEEK_SECONDS = 5.0
+_PEEK_SECONDS = 4.0
 # What fails faster than this is tried once more: a kept connection that was closed, a gateway that restarts.
 _QUICK_FAILURE_SECONDS = 1.0
 _CHUNK = 256 * 1024
@@ -36,6 +37,7 @@ class S3Storage:
         self._settings = settings
         self._bucket = settings.s3_bucket
         self._clients: dict[str, Any] = {}
+        self._reach = Reach(settings.web_threads)
 
     def presign_post(self, key: str, *, content_type: str, size: int, seconds: int) -> PresignedPost:
         fixed = {"Content-Type": content_type, "success_action_status": "201"}
@@ -59,16 +61,12 @@ class S3Storage:
         return None if found is None else int(found["ContentLength"])
 
     def peek(self, key: str, length: int) -> Peek | None:
-        deadline = elapsed() + _PEEK_SECONDS
-        found = self._call("get_object", Key=key, Range=f"bytes=0-{length - 1}")
-        if found is None:
-            return None
-        head = b""
-        with _translated("get_object"), closing(found["Body"]) as body:
-            for chunk in body.iter_chunks(_CHUNK):
-                head += chunk
-                if elapsed() > deadline:
-                    raise StorageUnavailable
+        with self._reach.waiting():
+            deadline = elapsed() + _PEEK_SECONDS
+            found = self._call("get_object", Key=key, Range=f"bytes=0-{length - 1}")
+            if found is None:
+                return None
+            head = _read_until(deadline, found["Body"], int(found["ContentLength"]))
         return Peek(int(found["ContentRange"].rpartition("/")[2]), head)
 
     @contextmanager
@@ -164,6 +162,22 @@ def _translated(operation: str) -> Iterator[None]:
     except _boto().FAILURES as error:
         log.warning("storage_failed", operation=operation, kind=type(error).__name__, error=str(error)[:300])
         raise StorageUnavailable from error
+
+
+def _read_until(deadline: float, body: Any, length: int) -> bytes:
+    """Read a whole body before a moment; one that comes drop by drop never lets a read time out."""
+    head = bytearray()
+    with _translated("get_object"), body as stream:
+        while len(head) < length:
+            left = deadline - elapsed()
+            if left <= 0:
+                raise StorageUnavailable
+            body.set_socket_timeout(left)
+            came = stream.read1(length - len(head))
+            if not came:
+                raise StorageUnavailable
+            head += came
+    return bytes(head)
 
 
 def _chunks(body: Any) -> Iterator[bytes]:

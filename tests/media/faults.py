@@ -2,8 +2,9 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from threading import Event, Thread
 from typing import Any, cast
 
 from circle.config import Settings
@@ -25,6 +26,28 @@ def silent_port() -> Iterator[str]:
     """An address that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@contextmanager
+def dripping_port() -> Iterator[str]:
+    """An address that promises much and sends it drop by drop."""
+    head = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 65536\r\nContent-Range: bytes 0-65535/65536\r\n\r\n"
+    over = Event()
+
+    def drip(listening: socket.socket) -> None:
+        client, _ = listening.accept()
+        with client, suppress(OSError):
+            client.recv(65536)
+            client.sendall(head)
+            while not over.wait(0.01):
+                client.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        dripping = Thread(target=drip, args=(listening,), daemon=True)
+        dripping.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        over.set()
+        dripping.join()
 
 
 @contextmanager

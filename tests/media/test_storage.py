@@ -11,11 +11,13 @@ from circle.config import Settings
 from circle.kernel.clock import elapsed
 from circle.kernel.uow import NetworkInsideUnitOfWork, Units
 from circle.media import boto, s3
+from circle.media import reach as reach_module
 from circle.media.errors import StorageUnavailable
+from circle.media.reach import Reach
 from circle.media.s3 import S3Storage
 from tests.builders.media import picture, send
 from tests.client import Api, World
-from tests.media.faults import no_storage, silent_port, storage_at
+from tests.media.faults import dripping_port, no_storage, silent_port, storage_at
 
 
 @pytest.fixture
@@ -153,3 +155,48 @@ def test_a_storage_that_never_answers_is_given_up(world: World, units: Units, mo
 
     with silent_port() as endpoint, storage_at(units, endpoint):
         assert person.api.post(f"/media/{announced['media_id']}/complete").code == "storage_unavailable"
+
+
+def test_an_object_that_comes_drop_by_drop_is_given_up(units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "_PEEK_SECONDS", 0.1)
+
+    with dripping_port() as endpoint, storage_at(units, endpoint) as storage, pytest.raises(StorageUnavailable):
+        storage.peek("x", 65536)
+
+
+def test_half_of_the_threads_wait_for_a_storage() -> None:
+    reach = Reach(threads=4)
+
+    with reach.waiting(), reach.waiting(), pytest.raises(StorageUnavailable), reach.waiting():
+        pass
+
+    with reach.waiting(), reach.waiting():
+        pass
+
+
+def test_a_storage_that_hung_is_left_alone_and_asked_by_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(reach_module, "elapsed", lambda: now)
+    reach = Reach(threads=4)
+    with pytest.raises(StorageUnavailable), reach.waiting():
+        now += reach_module.HANGS_SECONDS + 1
+        raise StorageUnavailable
+
+    with pytest.raises(StorageUnavailable), reach.waiting():
+        pytest.fail("nobody waits for it now")
+
+    now += reach_module.LEFT_ALONE_SECONDS
+    with reach.waiting(), pytest.raises(StorageUnavailable), reach.waiting():
+        pytest.fail("one asks, and nobody beside them")
+    with reach.waiting(), reach.waiting():
+        pass
+
+
+def test_what_fails_at_once_is_asked_again_at_once() -> None:
+    reach = Reach(threads=2)
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable), reach.waiting():
+            raise StorageUnavailable
+
+    with reach.waiting():
+        pass
