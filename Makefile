@@ -38,8 +38,8 @@ demo: .venv/installed ## Fill a running `make up` with an example (DATA=folder)
 test: .venv/installed-dev ## Run the fast tests on all cores (WORKERS=0: one after the other; ARGS=… goes to pytest)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not reliability and not cluster" $(ARGS)
 
-test-reliability: .venv/installed-dev ## Run kills, crashes, faults and races on real processes
-	@$(BIN)/python -m pytest -q -m reliability $(ARGS)
+test-reliability: .venv/installed-dev ## Run kills, crashes, faults and races on real processes (CIRCLE_RELIABILITY=full: the gates)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m reliability $(ARGS)
 
 test-cluster: .venv/installed-dev ## Kill each part of a cluster in network namespaces under load (as root, with HAProxy and PgBouncer)
 	@$(BIN)/python -m pytest -q -m cluster $(ARGS) tests/cluster

@@ -1,7 +1,7 @@
 """Every test of this tier has an installation of its own: a fresh database on engines that may be stopped."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from circle.embedded import Engines, start_engines, stop_engines
 from tests.conftest import SECRET
 from tests.databases import worker_database
-from tests.reliability.fleet import Fleet
+from tests.reliability.fleet import MONEY, Fleet
 from tests.reliability.site import Site
 
 # Money needs no object storage.
@@ -28,10 +28,22 @@ def mortal_engines() -> Iterator[Engines]:
             stop_engines(Path(folder))
 
 
+@pytest.fixture(scope="session")
+def mortal_storage() -> Iterator[Engines]:
+    """An object storage that may be stopped."""
+    with tempfile.TemporaryDirectory(prefix="circle-reliability-s3-") as folder:
+        try:
+            yield start_engines(Path(folder), which=frozenset({"s3"}))
+        finally:
+            stop_engines(Path(folder))
+
+
 @pytest.fixture
 def site(mortal_engines: Engines, worker_id: str, tmp_path: Path) -> Iterator[Site]:
-    with worker_database(mortal_engines.database_url, f"{worker_id}_reliability") as url:
-        here = Site(mortal_engines, _environ(mortal_engines, url), tmp_path)
+    # The test before may have started them anew: these are other processes then.
+    alive = start_engines(mortal_engines.data_dir, which=NEEDED)
+    with worker_database(alive.database_url, f"{worker_id}_reliability") as url:
+        here = Site(alive, _environ(alive, url), tmp_path)
         yield here
         here.close()
 
@@ -41,8 +53,10 @@ def fleet_of(site: Site) -> Iterator[Callable[..., Fleet]]:
     """Start a fleet; settings of its processes are given as keywords in upper case."""
     with ExitStack() as running:
 
-        def start(*, crews: int = 3, mutant: str = "none", **environ: str) -> Fleet:
-            fleet = Fleet({**site.environ, **environ}, site.folder, crews=crews, mutant=mutant)
+        def start(
+            *, crews: int = 3, mutant: str = "none", rung: Mapping[str, tuple[str, ...]] = MONEY, **environ: str
+        ) -> Fleet:
+            fleet = Fleet({**site.environ, **environ}, site.folder, crews=crews, mutant=mutant, rung=rung)
             running.callback(fleet.stop)
             return fleet
 

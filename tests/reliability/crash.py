@@ -1,4 +1,4 @@
-"""`python -m tests.reliability.crash`: does one piece of work in a process that dies at a given point of it.
+"""`python -m tests.reliability.crash [MUTANT]`: does one piece of work in a process that dies at a given point of it.
 
 A point is every step over the edge of the process: before and after each commit, and before and after each call to a
 provider. The program reads lines `point work argument …`, forks a process for each, lets it work until the point is
@@ -10,14 +10,20 @@ import signal
 import sys
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from circle import jobs
 from circle.app import create_app
+from circle.billing import queries, steps
 from circle.billing.providers.sandbox import Sandbox
+from circle.billing.services import attempts, outcomes
 from circle.config import Settings
+from circle.kernel import uow
+from circle.kernel.caller import Caller
+from circle.kernel.db import Json
 from circle.kernel.uow import Units
 
 CALLS = ("start", "charge", "query", "close", "refund", "query_refund", "payout", "query_payout")
@@ -65,7 +71,23 @@ def post(app: Flask, path: str, body: str, token: str, key: str) -> bool:
 WORK: dict[str, Callable[..., bool]] = {"jobs": run_jobs, "post": post}
 
 
+def call_inside(units: Units, caller: Caller, checkout_id: UUID, *, payment_method: UUID) -> Json:
+    """Pay in one unit of work: what was claimed is not kept before it is sent."""
+    with units.write() as unit:
+        claim = attempts.claim_payment(unit, caller, checkout_id, payment_method)
+        if claim.errand is not None:
+            unit.session.flush()
+            inside = uow._inside.set(False)
+            outcome = units.use(Sandbox).start(claim.errand.order)
+            uow._inside.reset(inside)
+            outcomes.apply(unit, claim.errand.number, outcome)
+    with units.read() as reading:
+        return queries.payment(reading, checkout_id)
+
+
 def main() -> None:
+    if sys.argv[1:] == ["call_inside"]:
+        steps.pay = call_inside
     app = create_app(Settings.from_env())
     points = Points()
     points.around(Session, "commit")

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,14 +20,24 @@ ROOT = Path(__file__).parents[2]
 JOBS = tuple(
     f"billing.{name}" for name in ("bill", "charge", "resolve", "sandbox", "inbox", "refund", "pay_out", "dun", "end")
 )
+MONEY = {"billing": JOBS}
 _QUEUED_AT_MOST = 12
 
 
 class Fleet:
-    """Crews of workers for the queue `billing`, each started again when it ends, as `circle up` does."""
+    """Crews of workers, each started again when it ends, as `circle up` does; `rung` says which jobs of which queue."""
 
-    def __init__(self, environ: dict[str, str], folder: Path, *, crews: int = 3, mutant: str = "none") -> None:
+    def __init__(
+        self,
+        environ: dict[str, str],
+        folder: Path,
+        *,
+        crews: int = 3,
+        mutant: str = "none",
+        rung: Mapping[str, tuple[str, ...]] = MONEY,
+    ) -> None:
         self._environ = {**os.environ, **environ, "PYTHONPATH": str(ROOT)}
+        self._rung = rung
         self._log = (folder / "workers.log").open("ab")
         self._mutant = mutant
         self._redis = Redis.from_url(environ["REDIS_URL"])
@@ -35,7 +46,7 @@ class Fleet:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "tests.reliability.worker", self._mutant, "billing"],
+            [sys.executable, "-m", "tests.reliability.worker", self._mutant, *self._rung],
             cwd=ROOT,
             env=self._environ,
             stdout=self._log,
@@ -46,10 +57,11 @@ class Fleet:
         """Start what has ended, and ring for everything, as an impatient clock would."""
         self._crews = [self._start() if crew.poll() is not None else crew for crew in self._crews]
         with suppress(RedisError):
-            queue = Queue("billing", connection=self._redis, serializer=JSONSerializer)
-            if len(queue) < _QUEUED_AT_MOST:
-                for job in JOBS:
-                    queue.enqueue(f"workers.{job}", ttl=300, job_timeout=600, result_ttl=0, failure_ttl=60)
+            for name, jobs in self._rung.items():
+                queue = Queue(name, connection=self._redis, serializer=JSONSerializer)
+                if len(queue) < _QUEUED_AT_MOST:
+                    for job in jobs:
+                        queue.enqueue(f"workers.{job}", ttl=300, job_timeout=600, result_ttl=0, failure_ttl=60)
 
     def kill_one(self, luck: random.Random) -> None:
         """Kill a process outright: most often one at work, at times its worker, seldom a whole crew."""

@@ -4,11 +4,13 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 import psycopg
@@ -74,9 +76,9 @@ class Site:
         self.app = create_app(Settings.from_env(environ), doorbell=SilentDoorbell())
         self.world = World(self.app, self.app.extensions["circle"].units)
 
-    def elsewhere(self, database_url: str, folder: Path) -> "Site":
-        """Return another installation of the same engines and settings, with a database of its own."""
-        return Site(self._engines, {**self.environ, "DATABASE_URL": database_url}, folder)
+    def elsewhere(self, database_url: str, folder: Path, **settings: str) -> "Site":
+        """Return another installation of the same engines, in another database or with other settings."""
+        return Site(self._engines, {**self.environ, "DATABASE_URL": database_url, **settings}, folder)
 
     def close(self) -> None:
         with self.app.app_context():
@@ -196,6 +198,11 @@ class Site:
         """Stop PostgreSQL at once, as `pg_ctl stop -m immediate` does, and start it again."""
         self._crash("postgres", signal.SIGQUIT)
 
+    def commit_lazily(self) -> None:
+        """Have PostgreSQL answer from now on before what it answers is durable."""
+        self.sql(f'ALTER DATABASE "{self._address.database}" SET synchronous_commit = off')
+        self.close()
+
     def wait_for_web(self) -> None:
         """Wait until a request that reads and one that writes are answered again."""
         deadline = elapsed() + 60
@@ -212,12 +219,35 @@ class Site:
         """Kill Valkey, and start it again."""
         self._crash("valkey", signal.SIGKILL)
 
+    @contextmanager
+    def without_queue(self) -> Iterator[None]:
+        """Kill Valkey, and start it again at the end."""
+        self._stop("valkey", signal.SIGKILL)
+        try:
+            yield
+        finally:
+            self._start()
+
     def _crash(self, engine: str, number: signal.Signals) -> None:
-        with suppress(psutil.NoSuchProcess):
-            server = psutil.Process(self._engines.pids[engine])
-            os.kill(server.pid, number)
-            psutil.wait_procs([server], timeout=30)
+        self._stop(engine, number)
+        self._start()
+
+    def _stop(self, engine: str, number: signal.Signals) -> None:
+        server = psutil.Process(self._engines.pids[engine])
+        os.kill(server.pid, number)
+        psutil.wait_procs([server], timeout=30)
+
+    def _start(self) -> None:
         self._engines = start_engines(self._engines.data_dir, which=frozenset(self._engines.pids))
+
+    def ask_for_code(self) -> None:
+        """Have a message written that somebody waits for; this process rings nobody."""
+        with self.app.app_context():
+            body = {"email": f"{uuid4().hex}@example.org", "purpose": "register"}
+            assert self.app.test_client().post("/v1/auth/codes", json=body).status_code == HTTPStatus.NO_CONTENT
+
+    def delivered(self) -> int:
+        return self.count("SELECT count(*) AS n FROM outbox WHERE delivered_at IS NOT NULL")
 
 
 def seeded() -> random.Random:

@@ -18,11 +18,15 @@ class Sizes:
     flushed_renewals: int
     flushes: int
     queue_kills: int
+    # Of the 720 orders of news each so-and-so-many-th is lived, and so many of the newest releases serve beside the
+    # migration that followed them.
+    each_order: int
+    old_releases: int
 
 
 _SIZES = {
-    "small": Sizes(30, 60, 5, 60, 2, 60, 60, 4, 1),
-    "default": Sizes(200, 1_000, 20, 400, 3, 400, 400, 8, 2),
-    "full": Sizes(1_000, 10_000, 200, 3_000, 10, 3_000, 3_000, 20, 5),
+    "small": Sizes(30, 60, 5, 60, 2, 60, 60, 4, 1, 40, 1),
+    "default": Sizes(100, 500, 20, 300, 3, 300, 300, 8, 2, 4, 3),
+    "full": Sizes(1_000, 10_000, 200, 3_000, 10, 3_000, 3_000, 20, 5, 1, 100),
 }
 SIZES = _SIZES[os.environ.get("CIRCLE_RELIABILITY", "default")]

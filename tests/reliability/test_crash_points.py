@@ -32,9 +32,9 @@ _LEASE_AND_A_BIT = timedelta(minutes=5)
 class Crasher:
     """The process that dies at points; see `crash.py`."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.reliability.crash"],
+    def __init__(self, environ: dict[str, str], *mutant: str) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "tests.reliability.crash", *mutant],
             cwd=Path(__file__).parents[2],
             env=environ,
             stdin=subprocess.PIPE,
@@ -67,8 +67,10 @@ class Case:
 
 
 @pytest.fixture
-def crasher(site: Site) -> Iterator[Crasher]:
-    crasher = Crasher({**site.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+def crasher(site: Site, request: pytest.FixtureRequest) -> Iterator[Crasher]:
+    """The process that dies, with the mutant that a test asks for."""
+    mutant = getattr(request, "param", ())
+    crasher = Crasher({**site.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, *mutant)
     yield crasher
     crasher.close()
 
@@ -114,11 +116,21 @@ def charges(site: Site, invoice_id: str) -> int:
 
 @pytest.mark.parametrize("way", ["ok", "lost_answer"])
 def test_a_join_survives_a_death_at_every_point(site: Site, crasher: Crasher, way: str) -> None:
+    die_everywhere(site, crasher, joining(site, way))
+
+
+@pytest.mark.parametrize("crasher", [["call_inside"]], indirect=True, ids=["call inside"])
+def test_a_call_inside_its_unit_of_work_is_caught(site: Site, crasher: Crasher) -> None:
+    with pytest.raises(AssertionError, match="after dying at point"):
+        die_everywhere(site, crasher, joining(site, "ok"))
+
+
+def joining(site: Site, way: str) -> Callable[[], Case]:
     world = site.world
     with site.app.app_context():
         circle = world.circle()
 
-    def joining() -> Case:
+    def join() -> Case:
         person = world.person()
         checkout = world.checkout(person, circle)
         path, body = f"/checkouts/{checkout['id']}/pay", {"payment_method": world.method(person, way)}
@@ -130,7 +142,7 @@ def test_a_join_survives_a_death_at_every_point(site: Site, crasher: Crasher, wa
             again=lambda: world.pay(person, checkout, "ok"),
         )
 
-    die_everywhere(site, crasher, joining)
+    return join
 
 
 def test_a_refund_survives_a_death_at_every_point(site: Site, crasher: Crasher) -> None:

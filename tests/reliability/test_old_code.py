@@ -23,7 +23,9 @@ import pytest
 from alembic import command
 
 from circle.database import alembic_config, migrate
+from circle.embedded.datafolder import random_free_port
 from tests.reliability.site import PATIENCE_SECONDS, Site
+from tests.reliability.sizes import SIZES
 from tests.reliability.test_migrations import REVISIONS
 from tests.reliability.traffic import address_of, reading_for_long, tables_of
 
@@ -65,11 +67,17 @@ def old_code(revision: str, tmp_path: Path) -> Path:
     return tree
 
 
-@pytest.mark.parametrize("revision", [one for one in REVISIONS if one >= SINCE])
+@pytest.mark.parametrize("revision", [one for one in REVISIONS if one >= SINCE][-SIZES.old_releases :])
 def test_the_release_before_goes_on_serving(site: Site, old_code: Path, revision: str) -> None:
     url = site.environ["DATABASE_URL"]
     command.downgrade(alembic_config(url), REVISIONS[REVISIONS.index(revision) - 1])
-    environ = {**os.environ, **site.environ, "PYTHONPATH": str(old_code), "PORT": "18917", "WEB_WORKERS": "1"}
+    environ = {
+        **os.environ,
+        **site.environ,
+        "PYTHONPATH": str(old_code),
+        "PORT": str(random_free_port("127.0.0.1")),
+        "WEB_WORKERS": "1",
+    }
 
     told = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", _SOMEBODY], cwd=old_code, env=environ, check=True, capture_output=True, text=True

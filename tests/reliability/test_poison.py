@@ -1,12 +1,17 @@
 """One bad row among fifty that real processes work on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.exc import IntegrityError
 
+from circle.billing import steps
 from circle.billing.services.leases import BATCH, LEASE
 from circle.kernel.clock import elapsed
+from circle.kernel.uow import Units
 from tests.reliability.fleet import Fleet
 from tests.reliability.site import Site
 
@@ -22,13 +27,18 @@ def metrics(site: Site) -> str:
         return str(site.app.test_client().get("/metrics").text)
 
 
-def test_forty_nine_of_fifty_are_done_and_the_fiftieth_is_seen(site: Site, fleet_of: Callable[..., Fleet]) -> None:
-    site.members(BATCH)
+def poisoned(site: Site, *, members: int) -> None:
+    """Have renewals to be charged, of which one breaks a constraint when it is applied."""
+    site.members(members)
     site.announce()
     with site.app.app_context():
         site.world.run_billing("bill")
-    [poison] = site.sql("SELECT user_id FROM subscriptions ORDER BY id OFFSET 20 LIMIT 1")
+    [poison] = site.sql("SELECT user_id FROM subscriptions ORDER BY id OFFSET %s LIMIT 1", members // 2)
     site.sql(f"ALTER TABLE grants ADD CONSTRAINT poison CHECK (user_id <> '{poison['user_id']}') NOT VALID")
+
+
+def test_forty_nine_of_fifty_are_done_and_the_fiftieth_is_seen(site: Site, fleet_of: Callable[..., Fleet]) -> None:
+    poisoned(site, members=BATCH)
     fleet = fleet_of(crews=1)
 
     began = elapsed()
@@ -43,3 +53,18 @@ def test_forty_nine_of_fifty_are_done_and_the_fiftieth_is_seen(site: Site, fleet
     site.advance(LEASE + timedelta(seconds=1))
     site.watch(fleet, lambda: site.paid() == BATCH)
     assert site.wrongs() == []
+
+
+def test_a_batch_that_falls_with_one_row_is_caught(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def together(units: Units, _what: str, rows: Sequence[Any], act: Callable[..., object]) -> list[Any]:
+        with units.write() as uow:
+            act(uow, rows)
+        return list(rows)
+
+    monkeypatch.setattr(steps, "together", together)
+    poisoned(site, members=5)
+
+    with site.app.app_context(), pytest.raises((IntegrityError, psycopg.IntegrityError)):
+        site.world.run_billing("charge")
+
+    assert site.paid() < 5 - 1

@@ -13,6 +13,8 @@ from tests.reliability.sizes import SIZES
 pytestmark = pytest.mark.reliability
 
 Fleets = Callable[..., Fleet]
+# Posts that are answered before PostgreSQL is stopped, and how often it is.
+PROMISES, ROUNDS = 5, 3
 # So that a process is at work when it is killed.
 BUSY = {"SANDBOX_LATENCY_MS": "20"}
 
@@ -82,6 +84,25 @@ def test_a_database_stopped_at_once_loses_no_payment(site: Site, fleet_of: Fleet
     assert figure(site, what, began) == []
     assert len(away) == SIZES.crashes
     assert max(away) <= 5
+
+
+@pytest.mark.parametrize("is_mutant", [False, True])
+def test_an_answer_before_its_commit_is_durable_is_caught(site: Site, *, is_mutant: bool) -> None:
+    with site.app.app_context():
+        circle = site.world.circle()
+    if is_mutant:
+        site.commit_lazily()
+
+    promised = lost = 0
+    # What is written lazily may by chance be there already: once is enough.
+    while promised < PROMISES * ROUNDS and not lost:
+        with site.app.app_context():
+            promised += len([site.world.post(circle, body=f"第{number}句") for number in range(PROMISES)])
+        site.crash_database()
+        site.wait_for_web()
+        lost = promised - site.count("SELECT count(*) AS n FROM posts")
+
+    assert bool(lost) == is_mutant
 
 
 def test_a_network_that_loses_requests_and_answers_settles_everything_once(site: Site, fleet_of: Fleets) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from circle.billing.services import breaker
 from circle.cli import circle
 from circle.cli.scratch import scratch_database
 from tests.reliability.fleet import Fleet
@@ -71,3 +72,19 @@ def test_a_back_up_taken_while_everybody_renews_can_be_gone_on_with(
         finally:
             others.stop()
         assert copy.wrongs() == []
+
+
+@pytest.mark.parametrize("is_mutant", [False, True])
+def test_a_restored_database_that_charges_by_itself_is_caught(
+    site: Site, monkeypatch: pytest.MonkeyPatch, *, is_mutant: bool
+) -> None:
+    if is_mutant:
+        monkeypatch.setattr(breaker, "stop_after_restore", lambda _uow: None)
+    site.members(3)
+    site.announce()
+
+    assert CliRunner().invoke(circle, ["after-restore"], env=site.environ).exit_code == 0
+    with site.app.app_context():
+        site.world.run_billing("bill", "charge", "resolve")
+
+    assert (site.paid() > 0) == is_mutant
