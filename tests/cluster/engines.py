@@ -62,6 +62,8 @@ log_connections = 0
 log_disconnections = 0
 {more}
 """
+_WRONG = re.compile(r"^(ERROR|FATAL|psql: error):", re.MULTILINE)
+_CANCELLED, _TRIES = "conflict with recovery", 5
 _KEEPS_STATEMENTS_SINCE = (1, 21)
 # All of DISCARD ALL but the statements, which the pooler itself keeps count of.
 _RESET = "RESET ALL; CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
@@ -141,7 +143,17 @@ class Postgres:
     def sql(self, statement: str, *, database: str = "circle") -> list[str]:
         """Run a statement as the superuser; return its rows, columns parted by |."""
         at = ["-h", self.host.address, "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1"]
-        return self.run("psql", "-At", *at, "-c", statement).splitlines()
+        for _try in range(_TRIES):
+            printed = self.run("psql", "-At", *at, "-c", statement, check=False)
+            # A standby may cancel a query in favour of replay: asked again, it is answered.
+            if _CANCELLED not in printed:
+                break
+        assert not _WRONG.search(printed), f"{self.host.name}: {statement}\n{printed}"
+        return printed.splitlines()
+
+    def reaches(self, other: "Postgres") -> bool:
+        """Whether the other server answers from here."""
+        return "accepting" in self.run("pg_isready", "-h", other.host.address, check=False)
 
     def promote(self) -> None:
         self.run("pg_ctl", "promote", "-w", "-D", self.folder / "data")

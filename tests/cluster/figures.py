@@ -42,6 +42,10 @@ class Seen:
         took = sorted(one["at"] - one["sent"] for one in self.requests)
         return float(took[min(len(took) - 1, int(len(took) * share))])
 
+    def longest(self) -> float:
+        """How long the slowest request took, answered or not."""
+        return max(float(one["at"] - one["sent"]) for one in self.requests)
+
     def kinds(self) -> str:
         """What failures were, the most frequent first."""
         found = Counter((one["status"] or str(one["code"])[:40]) for one in self.failed)
@@ -53,5 +57,5 @@ class Seen:
             f"{len(self.requests)} requests in {seconds:.0f} s, failed {len(self.failed)} ({self.kinds()}); "
             f"longest time without a good read {self.gap(reads=True):.1f} s, write {self.gap(reads=False):.1f} s; "
             f"last failed read {self.outage(reads=True):.1f} s, write {self.outage(reads=False):.1f} s after it; "
-            f"p99 {1000 * self.slow():.0f} ms"
+            f"p99 {1000 * self.slow():.0f} ms, longest {self.longest():.1f} s"
         )

@@ -17,7 +17,7 @@ from tests.cluster.plant import RESTART_SECONDS, WEB_PORTS, Cluster, Sized
 pytestmark = pytest.mark.cluster
 Tell = Callable[[str], None]
 _CALM_SECONDS, _STORM_SECONDS, _LAG_SECONDS = 12.0, 20.0, 6.0
-_CUT_OFF_SECONDS = 1.0
+_CUT_OFF_SECONDS, _TAKEN_ALONG_SECONDS, _GIVEN_UP_SECONDS = 1.0, 0.3, 8.0
 _ROLLING = Sized(rate=100.0, clients=40)
 
 
@@ -74,6 +74,27 @@ def test_a_web_host_dies(cluster: Cluster, tell: Tell) -> None:
     assert (seen.lost, seen.twice, seen.missing) == (0, 0, [])
     assert len(seen.failed) < len(seen.requests) / 50
     assert max(seen.outage(reads=True), seen.outage(reads=False)) < 10
+
+
+def test_a_web_host_is_unplugged(cluster: Cluster, tell: Tell) -> None:
+    web = cluster.webs[0]
+
+    def pull() -> None:
+        # It stands still for a moment, so that it has surely taken requests along.
+        web.signal(signal.SIGSTOP)
+        time.sleep(_TAKEN_ALONG_SECONDS)
+        web.unplug()
+
+    seen = cluster.under_load(_STORM_SECONDS, pull)
+
+    tell(f"web host unplugged: {seen}\n    {cluster.settled(seen)}")
+    web.plug()
+    web.signal(signal.SIGCONT)
+    cluster.upright()
+    assert (seen.lost, seen.twice, seen.missing) == (0, 0, [])
+    assert len(seen.failed) < len(seen.requests) / 50
+    # What it had taken is given up long before a slow answer would be.
+    assert seen.longest() < _GIVEN_UP_SECONDS
 
 
 def test_a_web_host_is_restarted_under_full_load_without_a_failed_request(cluster: Cluster, tell: Tell) -> None:
@@ -221,6 +242,8 @@ def swap(cluster: Cluster) -> None:
     """Make the old primary follow the new one, then change back: web hosts know the standby by its address."""
     old, new = cluster.primary, cluster.standby
     old.host.plug()
+    # The switch has to learn anew where it is.
+    wait_until(lambda: old.reaches(new), "the old primary reaches the new one")
     old.make_standby(new)
     follow(new, None)
     wait_until(lambda: new.sql("SELECT count(*) FROM pg_stat_replication") == ["1"], "the old primary follows")
