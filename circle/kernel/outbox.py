@@ -8,9 +8,9 @@ message has a turn from when it is due until somebody takes it, so that what wai
 """
 
 import secrets
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 RELAY = "outbox.relay"
 BATCH = 50
 LEASE = timedelta(minutes=2)
+# A lease is made longer when less than this is left: a letter to a slow server takes up to a minute.
+_HOLD_ON = timedelta(seconds=90)
 MAX_ATTEMPTS = 12
 _FIRST_RETRY = timedelta(seconds=10)
 _LAST_RETRY = timedelta(hours=6)
@@ -81,6 +83,8 @@ class Message:
     topic: str
     payload: Mapping[str, Any]
     attempts: int
+    # Until then it is its claimer's alone.
+    held_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,8 @@ _CLAIM = Query(
         )
         UPDATE outbox SET turn = NULL, due_at = :until, attempts = attempts + 1
         WHERE id = ANY(ARRAY(SELECT id FROM dealt))
-        RETURNING (SELECT round FROM dealt WHERE dealt.id = outbox.id), id, key, topic, payload, attempts
+        RETURNING (SELECT round FROM dealt WHERE dealt.id = outbox.id), id, key, topic, payload, attempts,
+            due_at AS held_until
     """)  # noqa: S608 - constants of this page
 )
 
@@ -271,8 +276,10 @@ def relay(
     """Deliver one batch, see `claim`; return how many messages were taken."""
     call_up(units)
     with units.write() as uow:
-        messages = claim(uow, deliverers.keys(), elsewhere=elsewhere, limit=limit)
-    for message in messages:
+        waiting = deque(claim(uow, deliverers.keys(), elsewhere=elsewhere, limit=limit))
+    taken = len(waiting)
+    while waiting:
+        message = waiting.popleft()
         with isolated("outbox_poison", key=message.key, topic=message.topic) as delivery:
             try:
                 deliverers[message.topic](units, message)
@@ -281,7 +288,18 @@ def relay(
                 log.warning("delivery_failed", key=message.key, topic=message.topic, error=delivery.error)
         with units.write() as uow:
             settle(uow, message, delivery.error)
-    return len(messages)
+            if waiting and waiting[0].held_until - uow.now < _HOLD_ON:
+                waiting = deque(hold_on(uow, waiting))
+    return taken
+
+
+def hold_on(uow: UnitOfWork, messages: Collection[Message]) -> list[Message]:
+    """Hold messages for another lease; return those that nobody else has taken meanwhile."""
+    held_until, until = next(iter(messages)).held_until, uow.now + LEASE
+    ours = (OutboxMessage.id.in_([one.id for one in messages]), OutboxMessage.due_at == held_until)
+    holding = update(OutboxMessage).where(*ours, OutboxMessage.turn.is_(None)).values(due_at=until)
+    held = set(uow.session.scalars(holding.returning(OutboxMessage.id).execution_options(synchronize_session=False)))
+    return [replace(one, held_until=until) for one in messages if one.id in held]
 
 
 def forget_old(uow: UnitOfWork) -> int:

@@ -117,6 +117,35 @@ def test_a_hopeless_message_is_given_up_visibly(units: Units, clock: ManualClock
     assert row["failed_at"] is not None
 
 
+def test_nobody_else_sends_what_waits_behind_slow_letters(units: Units, clock: ManualClock) -> None:
+    """A server that takes half a minute a letter keeps a relay busy for longer than its lease; another relay looks."""
+    outside, slow = Outside(), Outside()
+    put(units, *(f"letter-{n}" for n in range(8)))
+
+    def deliver(units: Units, message: Message) -> None:
+        clock.advance(timedelta(seconds=31))
+        assert outbox.relay(units, {"test": outside}) == 0
+        slow(units, message)
+
+    assert outbox.relay(units, {"test": deliver}) == 8
+
+    assert (len(slow.arrived), len(set(slow.arrived)), outside.arrived) == (8, 8, [])
+
+
+def test_a_relay_that_stood_still_leaves_the_rest_to_who_took_it(units: Units, clock: ManualClock) -> None:
+    others, late = Outside(), Outside()
+    put(units, "first", "second", "third")
+
+    def deliver(units: Units, message: Message) -> None:
+        late(units, message)
+        clock.advance(LEASE + timedelta(seconds=1))
+        assert outbox.relay(units, {"test": others}) == 3
+
+    outbox.relay(units, {"test": deliver})
+
+    assert (late.arrived, len(others.arrived)) == (["first"], 3)
+
+
 def test_a_killed_relay_only_delays(units: Units, clock: ManualClock) -> None:
     outside = Outside()
     put(units, "a")
