@@ -157,8 +157,6 @@ def delete_me(uow: UnitOfWork, caller: Caller, *, password: str | None) -> None:
     user = require_user(uow, caller, lock=True)
     require_password(user, password)
     uow.emit(events.UserDeleted(user.id))
-    end_sessions(uow, user.id)
-    revoke_tokens(uow, user.id)
     _forget_credentials(uow, user.id)
     user.display_name = DELETED_NAME.zh
     user.bio = ""
@@ -168,7 +166,7 @@ def delete_me(uow: UnitOfWork, caller: Caller, *, password: str | None) -> None:
 
 
 def _forget_credentials(uow: UnitOfWork, user_id: UUID) -> None:
-    """Delete addresses and the codes sent there, and how somebody's devices and tokens were called."""
+    """Delete addresses and the codes sent there, and sessions and tokens with what devices were called."""
     addresses = select(Identity.kind, Identity.value).where(Identity.user_id == user_id)
     uow.session.execute(
         delete(OneTimeCode)
