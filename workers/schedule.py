@@ -35,6 +35,8 @@ SCHEDULE: tuple[Scheduled, ...] = (
     Scheduled("search.find_words", 10, "New texts whose words are not known to the ranking yet."),
     Scheduled("imports.run", 60, "Uploaded archives whose ring was lost or whose worker is gone."),
     Scheduled("exports.build", 60, "Exports whose ring was lost or whose worker is gone."),
+    Scheduled("hauls.run_import", 60, "Imports that take long: as above."),
+    Scheduled("hauls.build_export", 60, "Exports that take long: as above."),
     Scheduled("homework.remind", 60, "Members who owe homework, and peers who owe a review."),
     Scheduled("homework.close_peer_reviews", 60, "Peer reviews whose time is over; their works fall to teachers."),
     Scheduled("checkins.sweep", 60, "Streaks that broke when a camp's day ended."),

@@ -40,13 +40,16 @@ STATUS = Machine(
     "export",
     {
         ExportStatus.QUEUED: frozenset({ExportStatus.RUNNING, ExportStatus.FAILED}),
-        # Running again: its worker was killed, and another begins anew.
-        ExportStatus.RUNNING: frozenset({ExportStatus.RUNNING, ExportStatus.READY, ExportStatus.FAILED}),
+        # Running again: its worker was killed, and another begins anew. Queued again: it has given its turn back.
+        ExportStatus.RUNNING: frozenset(
+            {ExportStatus.RUNNING, ExportStatus.QUEUED, ExportStatus.READY, ExportStatus.FAILED}
+        ),
         ExportStatus.READY: frozenset(),
         ExportStatus.FAILED: frozenset(),
     },
 )
 _OPEN = text("status IN ('queued', 'running')")
+_HAS_TURN = text("status = 'running' AND turn_at IS NOT NULL")
 
 
 class Export(Base):
@@ -70,6 +73,9 @@ class Export(Base):
     # Who works on it has to say so again before this instant, or another begins anew.
     leased_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    # Whether it stands in the line of those that take long, and when its circle last had a turn with it.
+    is_long: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    turn_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -79,6 +85,9 @@ class Export(Base):
         Index("uq_exports_open", "circle_id", "requested_by", unique=True, postgresql_where=_OPEN),
         Index("ix_exports_own", "requested_by", "circle_id", "id"),
         Index("ix_exports_due", "leased_until", postgresql_where=_OPEN),
+        # A circle has one at work in each line, however many of its members wait.
+        Index("uq_exports_turn", "circle_id", "is_long", unique=True, postgresql_where=_HAS_TURN),
+        Index("ix_exports_turns", "circle_id", "turn_at", postgresql_where=text("turn_at IS NOT NULL")),
         Index("ix_exports_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         CheckConstraint("scope IN ('mine', 'circle')", name="scope"),
         CheckConstraint("format IN ('markdown', 'epub', 'archive')", name="format"),

@@ -68,6 +68,8 @@ class Import(Base):
     refusal: Mapped[Json | None]
     # Who works on it has to say so again before this instant, or another may take it over.
     leased_until: Mapped[datetime | None]
+    # Whether it stands in the line of those that take long.
+    is_long: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

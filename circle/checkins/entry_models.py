@@ -120,6 +120,7 @@ class Certificate(Base):
     __table_args__ = (
         UniqueConstraint("camp_id", "user_id"),
         Index("ix_certificates_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_certificates_turns", "circle_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_certificates_circle", "circle_id", "id"),
         CheckConstraint("days_done > 0", name="days_done"),
     )

@@ -58,20 +58,34 @@ def after_restore() -> None:
 @circle.command()
 @click.argument("circle_id", type=click.UUID)
 @click.option("--most", type=click.IntRange(min=0), help="Bytes that its attachments may take.")
-@click.option("--default", "as_set", is_flag=True, help="As much as MAX_CIRCLE_BYTES says.")
+@click.option("--import-bytes", type=click.IntRange(min=0), help="Bytes of archives that it may import in 24 hours.")
+@click.option("--import-posts", type=click.IntRange(min=0), help="Posts that they may bring in 24 hours.")
+@click.option("--default", "as_set", is_flag=True, help="As much of everything as the settings say.")
 @click.option("--recount", is_flag=True, help="Count anew what is attached.")
-def quota(circle_id: "UUID", *, most: int | None, as_set: bool, recount: bool) -> None:
-    """Say how much space a circle's attachments take and may take, and let it have more or less."""
+def quota(
+    circle_id: "UUID",
+    *,
+    most: int | None,
+    import_bytes: int | None,
+    import_posts: int | None,
+    as_set: bool,
+    recount: bool,
+) -> None:
+    """Say how much space a circle takes, what it imports, and what it may; let it have more or less."""
+    from circle.archive.services import import_quotas
     from circle.media.services import quotas
 
+    named = {"quota": most, "import_bytes_a_day": import_bytes, "import_posts_a_day": import_posts}
+    given = {name: figure for name, figure in named.items() if as_set or figure is not None}
     if recount:
-        used = _decide(lambda uow: quotas.recount(uow, circle_id))
-    elif most is None and not as_set:
-        with installation(settings_here()) as units, units.read() as uow:
-            used = quotas.used(uow, circle_id)
-    else:
-        used = _decide(lambda uow: quotas.set_quota(uow, circle_id, most))
-    click.echo(f"{used.bytes:,} of {used.most:,} bytes")
+        _decide(lambda uow: quotas.recount(uow, circle_id))
+    if given:
+        _decide(lambda uow: quotas.set_quota(uow, circle_id, **given))
+    with installation(settings_here()) as units, units.read() as uow:
+        used = quotas.used(uow, circle_id)
+        came, may = import_quotas.used_of_a_day(uow, circle_id), import_quotas.most_a_day(uow, circle_id)
+    click.echo(f"attachments: {used.bytes:,} of {used.most:,} bytes")
+    click.echo(f"imports of 24 hours: {came.bytes:,} of {may.bytes:,} bytes, {came.posts:,} of {may.posts:,} posts")
 
 
 @circle.group()

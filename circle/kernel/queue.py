@@ -19,15 +19,16 @@ log = structlog.get_logger(__name__)
 
 # One worker process each. A room without a queue of its own shares the first. Search has one, because what was written
 # is to be found within two seconds, however long a mail server takes.
-QUEUES = ("default", "billing", "media", "search", "transfers")
-# Copying a whole circle takes hours and holds up its own kind only; calling addresses that strangers named, no mail.
+QUEUES = ("default", "billing", "media", "search", "transfers", "hauls")
+# Exports and imports begin in `transfers`, and go on in `hauls` when they take long: a whole circle takes hours.
+# Calling addresses that strangers named holds up no mail.
 _SHARED = {"exports": "transfers", "imports": "transfers", "hooks": "media"}
 
 # A job that waits longer than this in Redis was overtaken by the sweeper.
 _TTL = 300
 _TIMEOUT = 600
 # A whole circle with its films takes longer than any other job.
-_TIMEOUTS = {"exports": 6 * 3600, "imports": 6 * 3600}
+_TIMEOUTS = {"exports": 6 * 3600, "imports": 6 * 3600, "hauls": 6 * 3600}
 _FAILURE_TTL = 3600
 # A ring that nobody answered, because its worker was killed or Redis flushed, keeps others out for this long.
 _WAITING_SECONDS = 30

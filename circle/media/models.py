@@ -130,8 +130,13 @@ class CircleStorage(Base):
     bytes: Mapped[BigInt] = mapped_column(default=0)
     # None: as the setting has it for everybody.
     quota: Mapped[BigInt | None]
+    # The same of what it may import in 24 hours.
+    import_bytes_a_day: Mapped[BigInt | None]
+    import_posts_a_day: Mapped[BigInt | None]
 
     __table_args__ = (
         CheckConstraint("bytes >= 0", name="bytes"),
         CheckConstraint("quota >= 0", name="quota"),
+        CheckConstraint("import_bytes_a_day >= 0", name="import_bytes_a_day"),
+        CheckConstraint("import_posts_a_day >= 0", name="import_posts_a_day"),
     )

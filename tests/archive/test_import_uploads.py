@@ -209,7 +209,7 @@ def test_options_are_checked(world: World) -> None:
 def test_an_import_ends_where_the_circle_is_full(world: World) -> None:
     circle = world.circle()
     with world.units.write() as uow:
-        quotas.set_quota(uow, circle.id, len(PDF) - 1)
+        quotas.set_quota(uow, circle.id, quota=len(PDF) - 1)
     asked = requested(world, circle, zip_of({"一.md": "# 一\n[讲义](讲义.pdf)", "讲义.pdf": PDF}))
 
     work(world)

@@ -1,5 +1,6 @@
 """Certificates: issued on completion, printed by a worker, public by their code, revocable."""
 
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from circle.checkins.printing import Press
+from circle.checkins.services import certificates
 from circle.checkins.services.certificates import MAX_ATTEMPTS
 from circle.kernel.clock import ManualClock
 from circle.kernel.ids import new_id
@@ -143,3 +145,21 @@ def test_nobody_finds_a_certificate_by_its_id(world: World, camp: BuiltCamp, sql
 
     assert person.api.get(f"/certificates/{row['id']}").status == 404
     assert person.api.get(f"/certificates/{new_id()}").status == 404
+
+
+def test_circles_take_turns_at_the_press(
+    world: World, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, sql: Any
+) -> None:
+    """The certificates of a large camp don't hold up those of another circle that come later."""
+    monkeypatch.setattr(certificates, "BATCH", 2)
+    large, small = world.camp(days=1), world.camp(days=1)
+    for name in ("甲", "乙", "丙"):
+        completed(world, large, name)
+    clock.advance(timedelta(seconds=1))
+    _person, last = completed(world, small, "丁")
+
+    assert world.run_job("checkins.render") == 2
+
+    printed = {row["code"] for row in sql("SELECT code FROM certificates WHERE rendered_at IS NOT NULL")}
+    assert last["code"] in printed
+    assert [world.run_job("checkins.render"), world.run_job("checkins.render")] == [2, 0]

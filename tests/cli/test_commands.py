@@ -176,9 +176,14 @@ def test_a_circle_is_given_another_quota(run: Run, environ: dict[str, str]) -> N
         circle_id = str(World(app, app.extensions["circle"].units).circle().id)
         close_connections()
 
-    assert run("quota", circle_id).output == "0 of 107,374,182,400 bytes\n"
-    assert run("quota", circle_id, "--most", "5000").output == "0 of 5,000 bytes\n"
-    assert run("quota", circle_id, "--default").output == "0 of 107,374,182,400 bytes\n"
+    as_set = (
+        "attachments: 0 of 107,374,182,400 bytes\nimports of 24 hours: 0 of 21,474,836,480 bytes, 0 of 200,000 posts\n"
+    )
+    assert run("quota", circle_id).output == as_set
+    given = run("quota", circle_id, "--most", "5000", "--import-bytes", "7000").output
+    assert given == "attachments: 0 of 5,000 bytes\nimports of 24 hours: 0 of 7,000 bytes, 0 of 200,000 posts\n"
+    assert "7,000 bytes, 0 of 9 posts" in run("quota", circle_id, "--import-posts", "9").output
+    assert run("quota", circle_id, "--default").output == as_set
     assert run("quota", str(UUID(int=0)), "--most", "1").output == "Error: Not found.\n"
 
 

@@ -22,7 +22,7 @@ def test_the_last_space_is_given_once(world: World, units: Units, race: Race) ->
     writers = [world.member(circle) for _ in range(8)]
     files = [str(world.media(one, PDF, **FILE)) for one in writers]
     with units.write() as uow:
-        quotas.set_quota(uow, circle.id, 3 * len(PDF))
+        quotas.set_quota(uow, circle.id, quota=3 * len(PDF))
 
     def write(number: int) -> str | None:
         body = {"kind": "talk", "body": "附件", "attachments": [files[number]]}

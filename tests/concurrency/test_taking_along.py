@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from circle.archive.services import export_jobs, export_requests, import_requests, import_undoing, importing
 from circle.jobs import load_job
@@ -84,6 +85,42 @@ def test_one_export_is_built_once_by_two_workers(world: World, units: Units, rac
     told = circle.owner.api.get(f"/exports/{asked['id']}").ok()
     assert (sorted(built), told["status"], build(units)) == ([0, 1], "ready", 0)
     assert httpx.get(told["download"]["url"]).status_code == 200
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_workers_that_choose_at_once_choose_different_circles(
+    world: World, units: Units, race: Race, clock: ManualClock, _round: int
+) -> None:
+    """A circle has one export at work: where three of one wait and one of another, two workers take one of each."""
+    full, other = world.circle(), world.circle()
+    mine = [world.ask_export(world.member(full), full) for _ in range(3)]
+    clock.advance(timedelta(seconds=1))
+    last = world.ask_export(other.owner, other)
+
+    def take_up() -> Any:
+        with units.write() as uow:
+            found = export_requests.find_due(uow, is_long=False)
+            return found and export_requests.take_up(uow, found).circle_id
+
+    taken = race.run(take_up, take_up, take_up)
+
+    assert sorted(map(str, taken)) == sorted([str(full.id), str(other.id), "None"])
+    # Given up with their leases, all are built, one after the other.
+    clock.advance(export_requests.LEASE + timedelta(seconds=1))
+    assert [build(units) for _ in range(5)] == [1, 1, 1, 1, 0]
+    asked = [one["id"] for one in (*mine, last)]
+    states = look(units, "SELECT status, attempts FROM exports WHERE id::text = ANY(:i)", i=asked)
+    assert sorted((one["status"], one["attempts"]) for one in states) == [("ready", 1)] * 2 + [("ready", 2)] * 2
+
+
+def test_a_circle_never_has_two_exports_at_work(world: World, units: Units) -> None:
+    circle = world.circle()
+    asked = [world.ask_export(world.member(circle), circle)["id"] for _ in range(2)]
+    at_work = "UPDATE exports SET status = 'running', turn_at = now() WHERE id::text = ANY(:i)"
+
+    with pytest.raises(IntegrityError, match="uq_exports_turn"):
+        look(units, f"{at_work} RETURNING id", i=asked)
+    assert [build(units) for _ in range(3)] == [1, 1, 0]
 
 
 def test_of_many_requests_at_once_one_export_is_made(world: World, units: Units, race: Race) -> None:

@@ -25,7 +25,7 @@ def space(circle: BuiltCircle) -> dict[str, int]:
 
 def allow(units: Units, circle: BuiltCircle, most: int | None) -> None:
     with units.write() as uow:
-        quotas.set_quota(uow, circle.id, most)
+        quotas.set_quota(uow, circle.id, quota=most)
 
 
 def post(circle: BuiltCircle, *media: str) -> Any:

@@ -15,7 +15,8 @@ from circle.archive.exporting.epub import Book
 from circle.archive.exporting.packing import Reader
 from circle.archive.exporting.whole import circle_export
 from circle.archive.services import export_requests as requests
-from circle.archive.services.export_requests import BROKEN, MAX_ATTEMPTS, ExportLeaseLost
+from circle.archive.services.export_requests import BROKEN, LEASE, MAX_ATTEMPTS, ExportLeaseLost
+from circle.archive.services.turns import TimeIsUp, Watch
 from circle.kernel.errors import CircleError
 from circle.kernel.isolation import isolated
 from circle.kernel.text import Text
@@ -38,19 +39,19 @@ class _Attempt(NamedTuple):
     reason: Text | None
 
 
-def build_due_export(units: Units) -> int:
-    """Build one export that nobody works on; return whether there was one."""
-    attempt = _claim(units)
+def build_due_export(units: Units, *, is_long: bool = False) -> int:
+    """Build one export of a line that nobody works on; return whether there was one."""
+    attempt = _claim(units, is_long=is_long)
     if attempt is None:
         return 0
     if attempt.wanted is not None:
-        _build(units, attempt.export, attempt.wanted)
+        _build(units, attempt.export, attempt.wanted, Watch(units, is_long=is_long, goes_on=False))
     return 1
 
 
-def _claim(units: Units) -> _Attempt | None:
+def _claim(units: Units, *, is_long: bool) -> _Attempt | None:
     with units.write() as uow:
-        found = requests.find_due(uow)
+        found = requests.find_due(uow, is_long=is_long)
         if found is None:
             return None
         wanted, reason = None, BROKEN if found.attempts >= MAX_ATTEMPTS else None
@@ -64,15 +65,18 @@ def _claim(units: Units) -> _Attempt | None:
         return _Attempt(found, wanted, reason)
 
 
-def _build(units: Units, export: Export, wanted: Wanted) -> None:
+def _build(units: Units, export: Export, wanted: Wanted, watch: Watch) -> None:
     reason: Text | None = None
     with isolated("export_poison", export_id=str(export.id), attempts=export.attempts) as attempt:
         try:
-            _write(units, export, wanted)
+            _write(units, export, wanted, watch)
+        except TimeIsUp:
+            with suppress(ExportLeaseLost), units.write() as uow:
+                requests.give_way(uow, export.id, export.attempts)
         except StorageUnavailable:
             with units.write() as uow:
                 wait = _STORAGE_RETRY * _STORAGE_PATIENCE ** (export.attempts - 1)
-                requests.try_again_soon(uow, export.id, export.attempts, after=wait)
+                requests.give_back(uow, export.id, export.attempts, after=wait)
         except ExportLeaseLost:
             # Nobody was told of this attempt's file, and its key is no other's.
             with suppress(StorageUnavailable):
@@ -80,21 +84,26 @@ def _build(units: Units, export: Export, wanted: Wanted) -> None:
             return
         except CircleError as refusal:
             reason = refusal.reason or refusal.text
-    if attempt.error is not None and export.attempts >= MAX_ATTEMPTS:
+    if attempt.error is not None:
+        if export.attempts < MAX_ATTEMPTS:
+            with suppress(ExportLeaseLost), units.write() as uow:
+                requests.give_back(uow, export.id, export.attempts, after=LEASE)
+            return
         reason = BROKEN
     if reason is not None:
         with units.write() as uow:
             requests.refuse(uow, export.id, export.attempts, reason)
 
 
-def _write(units: Units, export: Export, wanted: Wanted) -> None:
-    """Write the file and let it be had. Errors: StorageUnavailable, ExportLeaseLost, those of its builder."""
+def _write(units: Units, export: Export, wanted: Wanted, watch: Watch) -> None:
+    """Write the file and let it be had. Errors: StorageUnavailable, ExportLeaseLost, TimeIsUp, those of its builder."""
     storage = units.use(Storage)
     _throw_away_earlier(storage, export)
 
     def beat(done: int, total: int) -> None:
         with units.write() as uow:
             requests.note_progress(uow, export.id, export.attempts, done=done, total=total)
+        watch.look()
 
     ending, content_type = _EPUB if wanted.format == Book.ending else _ZIP
     stream = Reader(_BUILDERS[ExportScope(wanted.scope)](units, wanted, beat))

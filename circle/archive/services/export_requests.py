@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
 
 from circle.archive.errors import ExportRunning
 from circle.archive.export_models import FORMATS, STATUS, Export, ExportFormat, ExportScope, ExportStatus
 from circle.archive.exporting.building import Wanted
 from circle.archive.policy import require_exporter
+from circle.archive.services.turns import choose_alone
 from circle.kernel import audit
 from circle.kernel.caller import Caller
 from circle.kernel.errors import Invalid
@@ -19,7 +21,8 @@ from circle.kernel.uow import UnitOfWork
 from circle.media.models import Purpose
 from circle.media.services.objects import add_object
 
-BUILD_JOB = "exports.build"
+# By the line: of the short, of the long.
+BUILD_JOBS = {False: "exports.build", True: "hauls.build_export"}
 # Who works on an export renews this with every page of posts; longer than the largest file takes to be copied.
 LEASE = timedelta(minutes=10)
 # How long the file can be had.
@@ -28,6 +31,7 @@ KEEP_FILE = timedelta(days=7)
 KEEP_ROW = timedelta(days=90)
 MAX_ATTEMPTS = 5
 _FORGET_BATCH = 1_000
+_RUNNING = str(ExportStatus.RUNNING)
 
 BROKEN = Text("导出因内部错误中止，请重新导出。", "An internal error ended it; ask for it again.")
 
@@ -61,16 +65,34 @@ def request_export(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, scope: s
     uow.session.flush()
     if scope == ExportScope.CIRCLE:
         audit.record(uow, caller, "export.request", circle_id=circle_id, subject_kind="export", subject_id=wanted.id)
-    uow.ring(BUILD_JOB)
+    uow.ring(BUILD_JOBS[False])
     return wanted
 
 
-def find_due(uow: UnitOfWork) -> Export | None:
-    """Return one that nobody works on, locked until the commit."""
+def find_due(uow: UnitOfWork, *, is_long: bool) -> Export | None:
+    """Return one of a line that nobody works on, locked until the commit.
+
+    Of the circles that wait and have none at work, the one whose last turn is longest ago has the next.
+    """
+    choose_alone(uow)
+    other = aliased(Export)
+    at_work = exists().where(
+        other.circle_id == Export.circle_id,
+        other.is_long == is_long,
+        other.status == _RUNNING,
+        other.turn_at.is_not(None),
+    )
+    last = select(func.max(other.turn_at)).where(other.circle_id == Export.circle_id).scalar_subquery()
     due = (
         select(Export)
-        .where(Export.finished_at.is_(None), Export.leased_until <= uow.now)
-        .order_by(Export.leased_until)
+        .where(
+            Export.finished_at.is_(None),
+            Export.is_long == is_long,
+            Export.leased_until <= uow.now,
+            # What has its circle's turn and no worker any more goes on.
+            or_(and_(Export.status == _RUNNING, Export.turn_at.is_not(None)), ~at_work),
+        )
+        .order_by(last.nulls_first(), Export.leased_until)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -84,6 +106,7 @@ def take_up(uow: UnitOfWork, found: Export) -> Wanted:
     found.status = STATUS.require(ExportStatus(found.status), ExportStatus.RUNNING)
     found.started_at = found.started_at or uow.now
     found.attempts += 1
+    found.turn_at = uow.now
     found.done, found.total = 0, None
     found.leased_until = uow.now + LEASE
     return Wanted(found.id, found.circle_id, found.requested_by, found.scope, found.format, found.created_at)
@@ -137,9 +160,15 @@ def refuse(uow: UnitOfWork, export_id: UUID, attempt: int, reason: Text) -> None
     found.leased_until = None
 
 
-def try_again_soon(uow: UnitOfWork, export_id: UUID, attempt: int, *, after: timedelta) -> None:
-    """Give a running export back, because the storage is away, which is no fault of it. Errors: ExportLeaseLost."""
-    _write(uow, export_id, attempt, leased_until=uow.now + after)
+def give_back(uow: UnitOfWork, export_id: UUID, attempt: int, *, after: timedelta) -> None:
+    """Give a running export back, to be begun anew later; others of its circle go before. Errors: ExportLeaseLost."""
+    _write(uow, export_id, attempt, status=ExportStatus.QUEUED, leased_until=uow.now + after)
+
+
+def give_way(uow: UnitOfWork, export_id: UUID, attempt: int) -> None:
+    """Go to the end of the line of the long, to be begun anew there. Errors: ExportLeaseLost."""
+    _write(uow, export_id, attempt, status=ExportStatus.QUEUED, is_long=True, leased_until=uow.now)
+    uow.ring(BUILD_JOBS[True])
 
 
 def forget_old(uow: UnitOfWork) -> int:

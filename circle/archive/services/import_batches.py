@@ -125,6 +125,8 @@ class Judged(NamedTuple):
     verdict: Verdict
     # Why it is skipped.
     reason: str | None = None
+    # This import itself has done it, before it was interrupted or gave way.
+    is_done: bool = False
 
 
 def judge(uow: UnitOfWork, running: Running, drafts: Sequence[Draft]) -> list[Judged]:
@@ -138,6 +140,8 @@ def judge(uow: UnitOfWork, running: Running, drafts: Sequence[Draft]) -> list[Ju
                 ImportedFile.import_key,
                 ImportedFile.source_hash,
                 (now_hash == ImportedFile.text_hash).label("untouched"),
+                (ImportedFile.import_id == running.id).label("is_done"),
+                (Post.import_id == running.id).label("is_new"),
                 Post.status,
             )
             .join(Post, Post.id == ImportedFile.post_id)
@@ -150,6 +154,8 @@ def judge(uow: UnitOfWork, running: Running, drafts: Sequence[Draft]) -> list[Ju
 def _judge(draft: Draft, known: Any) -> Judged:
     if known is None:
         return Judged(draft, Verdict.CREATED)
+    if known.is_done:
+        return Judged(draft, Verdict.CREATED if known.is_new else Verdict.UPDATED, is_done=True)
     if known.source_hash == draft.source_hash:
         return Judged(draft, Verdict.UNCHANGED)
     if known.status == PostStatus.TRASHED:
@@ -162,15 +168,18 @@ def _judge(draft: Draft, known: Any) -> Judged:
 def take_over(uow: UnitOfWork, running: Running, shelves: Shelves, drafts: Sequence[Draft], tally: Tally) -> Written:
     """Write one batch, and count it; return which posts are new indeed, and which are others now."""
     judged = judge(uow, running, drafts)
-    made = _create(uow, running, shelves, [one.draft for one in judged if one.verdict is Verdict.CREATED])
-    changed = {one.draft.post_id for one in judged if one.verdict is Verdict.UPDATED}
-    for draft, verdict, reason in judged:
-        if verdict is Verdict.UPDATED:
+    coming = [one for one in judged if not one.is_done]
+    made = _create(uow, running, shelves, [one.draft for one in coming if one.verdict is Verdict.CREATED])
+    changed = {one.draft.post_id for one in coming if one.verdict is Verdict.UPDATED}
+    for draft, verdict, reason, is_done in judged:
+        if is_done:
+            pass
+        elif verdict is Verdict.UPDATED:
             _update(uow, running, shelves, draft)
         elif verdict is Verdict.CREATED and draft.post_id not in made:
             verdict = Verdict.UNCHANGED  # noqa: PLW2901 - somebody else has just written it
         count(tally, draft, verdict, reason)
-    _pin(uow, running, [draft for draft, verdict, _reason in judged if draft.post_id in made], tally)
+    _pin(uow, running, [one.draft for one in coming if one.draft.post_id in made], tally)
     return Written(made, changed)
 
 

@@ -73,7 +73,7 @@ class _Work:
     def note(self, uow: UnitOfWork) -> None:
         """Show how far it is and hold on to it. Errors: LeaseLost."""
         counts, report = self.tally.counts, self.tally.report
-        self.running = note_progress(uow, self.running, total=self.total, counts=counts, report=report)
+        note_progress(uow, self.running, total=self.total, counts=counts, report=report)
 
 
 def import_circle(units: Units, running: Running, archive: CircleArchive, progress: Progress = nobody_watches) -> Tally:

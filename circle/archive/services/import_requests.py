@@ -1,7 +1,7 @@
 """Asking for an import, taking it up, and ending it: everything about its row but the files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from circle.archive.importing.document import Limits
 from circle.archive.models import STATUS, Import, ImportFormat, ImportStatus
 from circle.archive.policy import require_empty_circle
 from circle.archive.services.import_quotas import require_bytes_left, require_posts_left
+from circle.archive.services.turns import LARGE_BYTES
 from circle.config import Settings
 from circle.kernel import audit
 from circle.kernel.caller import Caller
@@ -33,7 +34,8 @@ from circle.posts.models import Kind
 from circle.posts.services.composing import Gate, read_gate
 
 _ONE_FILE = MediaLimits(images=0, files=1)
-RUN_JOB = "imports.run"
+# By the line: of the short, of the long.
+RUN_JOBS = {False: "imports.run", True: "hauls.run_import"}
 # Who works on an import renews this with every batch; longer than the longest look through an archive.
 LEASE = timedelta(minutes=10)
 # What `PostIn` lets a client send.
@@ -47,9 +49,9 @@ class LeaseLost(RuntimeError):
     """Another worker has taken the import over: this one must write nothing more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Running:
-    """A taken-up import, outside any transaction. `lease` is the proof that it is still this worker's."""
+    """A taken-up import, outside any transaction. `lease` is the proof that it is still this worker's; it moves on."""
 
     id: UUID
     circle_id: UUID
@@ -93,8 +95,9 @@ def request_import(uow: UnitOfWork, caller: Caller, circle_id: UUID, **wanted: A
             uow, caller, [planned.media_id], purpose=Purpose.IMPORT, to=planned.id, limits=_ONE_FILE, field="media_id"
         )
         planned.size = archive.size
+        planned.is_long = archive.size > LARGE_BYTES or planned.format == ImportFormat.CIRCLE
         require_bytes_left(uow, planned)
-        uow.ring(RUN_JOB)
+        uow.ring(RUN_JOBS[planned.is_long])
     return planned
 
 
@@ -235,7 +238,7 @@ def _authors(uow: UnitOfWork, circle_id: UUID) -> dict[str, UUID]:
 
 def note_progress(
     uow: UnitOfWork, running: Running, *, total: int, counts: Mapping[str, int], report: Sequence[Json]
-) -> Running:
+) -> None:
     """Show how far it is and hold on to it. Errors: LeaseLost, ImportsUsedUp."""
     lease = uow.now + LEASE
     if lease <= running.lease:
@@ -244,7 +247,13 @@ def note_progress(
     _write(uow, running, total=total, counts=dict(counts), report=list(report[:MAX_REPORT]), leased_until=lease)
     if running.media_id is not None and running.format != ImportFormat.CIRCLE and not running.is_rehearsal:
         require_posts_left(uow, running.circle_id, running.id, counts, created_at=running.created_at)
-    return replace(running, lease=lease)
+    running.lease = lease
+
+
+def give_way(uow: UnitOfWork, running: Running) -> None:
+    """Go to the end of the line of the long. Errors: LeaseLost."""
+    _write(uow, running, is_long=True, leased_until=uow.now)
+    uow.ring(RUN_JOBS[True])
 
 
 def finish(uow: UnitOfWork, running: Running) -> None:

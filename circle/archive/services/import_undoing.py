@@ -20,8 +20,9 @@ from circle.archive.importing.survey import note
 from circle.archive.models import STATUS, Import, ImportedFile, ImportFormat, ImportStatus
 from circle.archive.policy import require_exporter, require_import
 from circle.archive.services.import_circle_undoing import clear, forget_what_was_said, put_out_of_sight
-from circle.archive.services.import_requests import LEASE, MAX_REPORT, RUN_JOB, LeaseLost
+from circle.archive.services.import_requests import LEASE, MAX_REPORT, RUN_JOBS, LeaseLost
 from circle.archive.services.import_talk import derived_id
+from circle.archive.services.turns import TimeIsUp, Watch
 from circle.kernel import audit, changes
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
@@ -42,7 +43,7 @@ _REHEARSED = Text("这只是一次预演，什么都没有导入。", "It was a 
 
 
 @dataclass(slots=True)
-class _Taken:
+class Taken:
     """An undoing that was taken up, outside any transaction. `lease` is the proof that it is still this worker's."""
 
     id: UUID
@@ -76,46 +77,45 @@ def request_undo(uow: UnitOfWork, caller: Caller, import_id: UUID) -> Import:
         put_out_of_sight(uow, found)
     found.leased_until = uow.now
     audit.record(uow, caller, "import.undo", circle_id=found.circle_id, subject_kind="import", subject_id=found.id)
-    uow.ring(RUN_JOB)
+    uow.ring(RUN_JOBS[found.is_long])
     return found
 
 
-def undo_due_import(units: Units) -> int:
-    """Take out one import that nobody works on; return whether there was one."""
-    with units.write() as uow:
-        taken = _take_up(uow)
-    if taken is None:
-        return 0
+def take_out(units: Units, taken: Taken, watch: Watch) -> None:
+    """Take out an import that was taken up, to its end or until it gives way."""
     # Whoever has taken it over ends it.
     with suppress(LeaseLost):
         after: UUID | None = _FIRST_ID
-        while after is not None:
+        try:
+            while after is not None:
+                with units.write() as uow:
+                    after = _take_out(uow, taken, after)
+                watch.look()
+        except TimeIsUp:
             with units.write() as uow:
-                after = _take_out(uow, taken, after)
+                _give_way(uow, taken)
+            return
         with units.write() as uow:
             _finish(uow, taken)
-    return 1
 
 
-def _take_up(uow: UnitOfWork) -> _Taken | None:
-    due = (
-        select(Import)
-        .where(Import.status == ImportStatus.UNDOING, Import.leased_until <= uow.now)
-        .order_by(Import.leased_until)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    found = uow.session.scalar(due)
-    if found is None:
-        return None
+def take_up_undoing(uow: UnitOfWork, found: Import) -> Taken:
+    """Begin to take out a locked import, or go on."""
     lease = found.leased_until = uow.now + LEASE
     # A killed run counted what it took out; what it kept is judged again.
     counts = {name: number for name, number in found.counts.items() if name != "kept"}
     report = [one for one in found.report if one["code"] != "changed_since"]
-    return _Taken(found.id, found.format == ImportFormat.CIRCLE, lease, counts, report)
+    return Taken(found.id, found.format == ImportFormat.CIRCLE, lease, counts, report)
 
 
-def _hold(uow: UnitOfWork, taken: _Taken, **values: Any) -> None:
+def _give_way(uow: UnitOfWork, taken: Taken) -> None:
+    """Go to the end of the line of the long. Errors: LeaseLost."""
+    _hold(uow, taken, is_long=True)
+    uow.session.get_one(Import, taken.id, populate_existing=True).leased_until = uow.now
+    uow.ring(RUN_JOBS[True])
+
+
+def _hold(uow: UnitOfWork, taken: Taken, **values: Any) -> None:
     """Write to the row, which nobody else does from here to the commit. Errors: LeaseLost."""
     # Two batches within one tick of the clock: the proof must change nevertheless.
     lease = max(uow.now + LEASE, taken.lease + timedelta(microseconds=1))
@@ -126,7 +126,7 @@ def _hold(uow: UnitOfWork, taken: _Taken, **values: Any) -> None:
     taken.lease = lease
 
 
-def _take_out(uow: UnitOfWork, taken: _Taken, after: UUID) -> UUID | None:
+def _take_out(uow: UnitOfWork, taken: Taken, after: UUID) -> UUID | None:
     """Take out a batch of posts; return the last one looked at, None at the end."""
     _hold(uow, taken)
     ids = _lock_some(uow, taken, after)
@@ -141,7 +141,7 @@ def _take_out(uow: UnitOfWork, taken: _Taken, after: UUID) -> UUID | None:
     return ids[-1] if len(ids) == BATCH else None
 
 
-def _judge(uow: UnitOfWork, taken: _Taken, ids: Sequence[UUID]) -> tuple[list[Post], list[str]]:
+def _judge(uow: UnitOfWork, taken: Taken, ids: Sequence[UUID]) -> tuple[list[Post], list[str]]:
     """Return which of these posts go, and the keys of those that somebody has touched since."""
     if taken.is_circle:
         return list(uow.session.scalars(select(Post).where(Post.id.in_(ids)))), []
@@ -158,7 +158,7 @@ def _judge(uow: UnitOfWork, taken: _Taken, ids: Sequence[UUID]) -> tuple[list[Po
     return [row.Post for row in rows if row.Post.id not in kept_ids], [row.import_key for row in kept]
 
 
-def _lock_some(uow: UnitOfWork, taken: _Taken, after: UUID) -> Sequence[UUID]:
+def _lock_some(uow: UnitOfWork, taken: Taken, after: UUID) -> Sequence[UUID]:
     """Have the next posts and their answers to oneself until the commit: nobody edits them, or says more about them."""
     mine = select(Post.id).where(Post.import_id == taken.id, Post.purged_at.is_(None), Post.id > after)
     ids = uow.session.scalars(mine.order_by(Post.id).limit(BATCH).with_for_update()).all()
@@ -219,7 +219,7 @@ def _empty(uow: UnitOfWork, posts: Sequence[Post]) -> None:
         uow.emit(events.PostPurged(*about))
 
 
-def _finish(uow: UnitOfWork, taken: _Taken) -> None:
+def _finish(uow: UnitOfWork, taken: Taken) -> None:
     """Take out columns and tags that the import made and that hold nothing now, and end it."""
     _hold(uow, taken)
     found = uow.session.get_one(Import, taken.id, with_for_update=True, populate_existing=True)

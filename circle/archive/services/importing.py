@@ -50,16 +50,17 @@ def run_import(units: Units, running: Running, source: Source, progress: Progres
     found = survey(archive, progress)
     tally = _tally_of(found)
     with units.write() as uow:
-        running = note_progress(uow, running, total=found.total, counts=tally.counts, report=tally.report)
+        note_progress(uow, running, total=found.total, counts=tally.counts, report=tally.report)
         places = [one.place for one in found.entries if one.place is not None]
         shelves = prepare_shelves(uow, running.circle_id, places, gate=running.gate, key_prefix=running.key_prefix)
     for drafts in _batches(running, archive, found, tally, Besides(source)):
         brought = upload_files(units, running, source, drafts, tally)
         placed = [_placed(running, found, draft, brought.get(draft.post_id)) for draft in drafts]
         with units.write() as uow:
-            show_files(uow, running, take_over(uow, running, shelves, placed, tally), brought)
-            running = note_progress(uow, running, total=found.total, counts=tally.counts, report=tally.report)
-        progress("writing", drafts[-1].entry.order + 1, found.total)
+            written = take_over(uow, running, shelves, placed, tally)
+            show_files(uow, running, written, brought)
+            note_progress(uow, running, total=found.total, counts=tally.counts, report=tally.report)
+        progress("writing" if any(written) else "comparing", drafts[-1].entry.order + 1, found.total)
     with units.write() as uow:
         renumber(uow, shelves)
         finish(uow, running)
@@ -75,7 +76,7 @@ def rehearse_import(units: Units, running: Running, source: Source, progress: Pr
     for drafts in _batches(running, archive, found, tally, Besides(source)):
         with units.read() as uow:
             for judged in judge(uow, running, drafts):
-                count(tally, *judged)
+                count(tally, judged.draft, judged.verdict, judged.reason)
         keep(found.total, tally)
         progress("comparing", drafts[-1].entry.order + 1, found.total)
     return tally

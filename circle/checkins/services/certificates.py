@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from circle.checkins.entry_models import Certificate
 from circle.checkins.errors import CertificateNotReady, CertificateRevoked
@@ -19,6 +19,7 @@ from circle.checkins.services.completing import RENDER
 from circle.config import Settings
 from circle.kernel import audit
 from circle.kernel.caller import Caller
+from circle.kernel.db import Query
 from circle.kernel.errors import NotFound
 from circle.kernel.isolation import isolated
 from circle.kernel.uow import UnitOfWork, Units
@@ -38,6 +39,28 @@ LEASE = timedelta(minutes=5)
 MAX_ATTEMPTS = 5
 _RETRY = timedelta(seconds=30)
 _LINK_SECONDS = 300
+# Hops from circle to circle, and deals out: the oldest of each, then the next of each.
+_DUE = Query(
+    lambda: text("""
+        WITH RECURSIVE circles AS (
+            (SELECT circle_id FROM certificates WHERE due_at IS NOT NULL ORDER BY circle_id LIMIT 1)
+            UNION ALL
+            SELECT (
+                SELECT certificates.circle_id FROM certificates
+                WHERE certificates.circle_id > circles.circle_id AND due_at IS NOT NULL
+                ORDER BY certificates.circle_id LIMIT 1
+            ) FROM circles WHERE circles.circle_id IS NOT NULL
+        )
+        SELECT dealt.id FROM circles CROSS JOIN LATERAL (
+            SELECT oldest.id, oldest.due_at, row_number() OVER (ORDER BY oldest.due_at) AS round FROM (
+                SELECT id, due_at FROM certificates
+                WHERE certificates.circle_id = circles.circle_id AND due_at <= CAST(:now AS timestamptz)
+                ORDER BY due_at LIMIT CAST(:most AS int)
+            ) AS oldest
+        ) AS dealt
+        ORDER BY dealt.round, dealt.due_at LIMIT CAST(:most AS int)
+    """)
+)
 FORMS = {"pdf": "application/pdf", "png": "image/png"}
 
 
@@ -126,8 +149,10 @@ def render_due(units: Units) -> int:
 
 
 def _claim(uow: UnitOfWork) -> Sequence[Certificate]:
-    due = select(Certificate).where(Certificate.due_at <= uow.now).order_by(Certificate.due_at).limit(BATCH)
-    taken = uow.session.scalars(due.with_for_update(skip_locked=True)).all()
+    """Take a batch; circles take turns, so those of a large camp hold up nobody else's."""
+    ids = [row["id"] for row in uow.rows(_DUE, now=uow.now, most=BATCH)]
+    due = select(Certificate).where(Certificate.id.in_(ids), Certificate.due_at <= uow.now)
+    taken = uow.session.scalars(due.with_for_update(skip_locked=True).order_by(Certificate.id)).all()
     for certificate in taken:
         certificate.attempts += 1
         certificate.due_at = uow.now + LEASE

@@ -92,16 +92,18 @@ def used(uow: UnitOfWork, circle_id: UUID) -> Used:
     return Used(0, most) if kept is None else Used(kept.bytes, most if kept.quota is None else kept.quota)
 
 
-def set_quota(uow: UnitOfWork, circle_id: UUID, most: int | None) -> Used:
-    """Let one circle have more or less than the setting says; None: as it says. Errors: NotFound."""
+def set_quota(uow: UnitOfWork, circle_id: UUID, **most: int | None) -> None:
+    """Let one circle have more or less than the settings say, by the columns of its row; None: as they say.
+
+    Errors: NotFound.
+    """
     if uow.session.get(Circle, circle_id) is None:
         raise NotFound
-    quota = insert(CircleStorage).values(circle_id=circle_id, bytes=0, quota=most)
-    uow.session.execute(quota.on_conflict_do_update(index_elements=["circle_id"], set_={"quota": most}))
-    return used(uow, circle_id)
+    quota = insert(CircleStorage).values(circle_id=circle_id, bytes=0, **most)
+    uow.session.execute(quota.on_conflict_do_update(index_elements=["circle_id"], set_=most))
 
 
-def recount(uow: UnitOfWork, circle_id: UUID) -> Used:
+def recount(uow: UnitOfWork, circle_id: UUID) -> None:
     """Count anew what is attached. Whoever attaches meanwhile waits for the count and adds to it. Errors: NotFound."""
     if uow.session.get(Circle, circle_id) is None:
         raise NotFound
@@ -112,7 +114,6 @@ def recount(uow: UnitOfWork, circle_id: UUID) -> Used:
     uow.session.execute(let_go.execution_options(synchronize_session=False))
     kept.bytes = int(uow.session.scalar(select(func.sum(Media.counted)).where(here)) or 0)
     uow.session.flush()
-    return used(uow, circle_id)
 
 
 def storage_adds_up(units: Units) -> str | None:

@@ -265,7 +265,7 @@ def test_a_storage_that_is_away_only_delays(world: World, clock: ManualClock, mo
     with monkeypatch.context() as broken:
         broken.setattr(type(world.units.use(Storage)), "upload", _away)
         world.build_exports()
-    assert circle.owner.api.get(f"/exports/{asked['id']}").ok()["status"] == "running"
+    assert circle.owner.api.get(f"/exports/{asked['id']}").ok()["status"] == "queued"
 
     clock.advance(timedelta(minutes=1))
     world.build_exports()

@@ -123,7 +123,7 @@ def test_a_rehearsal_counts_and_leaves_the_circle_empty(
     body = {"media_id": str(world.media(empty.owner, export, **upload)), "format": "circle", "dry_run": True}
     asked = empty.owner.api.post(f"{empty.path}/imports", body).ok(202)
 
-    world.run_job("imports.run")
+    world.run_job("hauls.run_import")
 
     told = empty.owner.api.get(f"/imports/{asked['id']}").ok()
     assert (told["status"], set(told["counts"]), told["counts"]["created"]) == ("done", {"created"}, told["total"])
@@ -173,11 +173,11 @@ def test_importing_twice_or_killed_in_the_middle_changes_nothing(
     with monkeypatch.context() as broken:
         broken.setattr("circle.archive.services.import_circle._settle", _die)
         with pytest.raises(KeyboardInterrupt):
-            world.run_job("imports.run")
+            world.run_job("hauls.run_import")
     rows = sql("SELECT count(*) AS n FROM comments")[0]["n"]
 
     clock.advance(import_requests.LEASE + timedelta(seconds=1))
-    world.run_job("imports.run")
+    world.run_job("hauls.run_import")
 
     told = empty.owner.api.get(f"/imports/{asked['id']}").ok()
     assert (told["status"], sql("SELECT count(*) AS n FROM comments")[0]["n"]) == ("done", rows)
@@ -233,7 +233,7 @@ def refused(world: World, circle: BuiltCircle, content: bytes) -> Any:
     about = {"filename": "a.zip", "content_type": "application/zip", "purpose": "import"}
     body = {"format": "circle", "media_id": str(world.media(circle.owner, content, **about))}
     asked = circle.owner.api.post(f"{circle.path}/imports", body).ok(202)
-    world.run_job("imports.run")
+    world.run_job("hauls.run_import")
     return circle.owner.api.get(f"/imports/{asked['id']}").ok()
 
 
