@@ -24,14 +24,12 @@ from circle.accounts.services.identities import add_identity, require_user
 from circle.accounts.services.letters import What, tell
 from circle.accounts.services.sessions import (
     LogIn,
-    end_sessions,
     identity_of_holder,
     open_session,
     prove_identity,
     renew_access,
     require_password,
     require_session,
-    revoke_tokens,
 )
 from circle.config import Settings
 from circle.kernel.caller import Caller
