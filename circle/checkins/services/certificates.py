@@ -134,13 +134,14 @@ def _withdraw(uow: UnitOfWork, certificate: Certificate, reason: str) -> None:
 
 def render_due(units: Units) -> int:
     """Print a batch of certificates, and delete what withdrawn ones left; return how many were taken."""
-    from circle.checkins.printing import press_for  # noqa: PLC0415 - 20 MB that nothing else needs
-
     with units.write() as uow:
         taken = _claim(uow)
     valid = [one for one in taken if one.revoked_at is None]
     _delete_objects(units, [one for one in taken if one.revoked_at is not None])
     if valid:
+        # Half a second and 45 MB, of each process that looks whether something is due.
+        from circle.checkins.printing import press_for  # noqa: PLC0415
+
         prints = {one.id: _print_of(one, units.use(Settings)) for one in valid}
         with press_for(prints.values()) as press:
             for certificate in valid:
