@@ -17,6 +17,7 @@ from circle.kernel.db import Json, Query, Row
 from circle.kernel.errors import NotFound
 from circle.kernel.text import Language
 from circle.kernel.uow import UnitOfWork
+from circle.memberships.permissions import Permission
 from circle.memberships.policy import Standing, require_look
 from circle.posts.filing import PATH_SEPARATOR, PostTag, Tag
 from circle.posts.models import Post
@@ -66,11 +67,16 @@ _TAG_PAGE, _TAG, _TAGS_BY_ID = Query(_select_tags, may_lag=True), Query(_select_
 
 
 def tags(uow: UnitOfWork, caller: Caller | None, circle_id: UUID, *, cursor: str | None, limit: int) -> Json:
-    """Return a page of the circle's tags by path, parents before children. Errors: NotFound, Banned, BadCursor."""
-    require_look(uow, caller, circle_id)
+    """Return a page of the circle's tags by path, parents before children. Errors: NotFound, Banned, BadCursor.
+
+    A tag without a published post may be a word of somebody's draft: who doesn't file is not told of it, and may get a
+    page that is not full.
+    """
+    files = require_look(uow, caller, circle_id).may(Permission.FILE_ARCHIVE)
     after = _TAGS.decode(cursor)["path"] if cursor else ""
     rows, next_cursor = _TAGS.page(uow.rows(_TAG_PAGE, circle_id=circle_id, after_path=after, limit=limit + 1), limit)
-    return {"items": [{**_tag(row), "post_count": row["post_count"]} for row in rows], "next_cursor": next_cursor}
+    shown = [{**_tag(row), "post_count": row["post_count"]} for row in rows if files or row["post_count"]]
+    return {"items": shown, "next_cursor": next_cursor}
 
 
 def tag(uow: UnitOfWork, tag_id: UUID) -> Json:

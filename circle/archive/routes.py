@@ -7,6 +7,7 @@ from circle.archive.policy import column_gate
 from circle.archive.services import arranging, columns, digest, filing, import_requests, import_undoing, tag_tree
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
+from circle.kernel.errors import Invalid
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import (
@@ -44,13 +45,15 @@ def unmark_digest(uow: UnitOfWork, caller: Caller, post_id: UUID) -> None:
     digest.unmark_digest(uow, caller, post_id)
 
 
-@routes.put("/posts/<uuid:post_id>/tags/<path:path>", status=204, errors=(*FILING, errors.TooManyTags, WrongState))
+@routes.put(
+    "/posts/<uuid:post_id>/tags/<path:path>", status=204, errors=(*FILING, errors.TooManyTags, WrongState, Invalid)
+)
 def add_tag(uow: UnitOfWork, caller: Caller, post_id: UUID, path: str) -> None:
     """File a post under one tag, such as 写作/选题; the slash stands plain or percent-encoded."""
     filing.add_tag(uow, caller, post_id, load(_PATH, {"path": path})["path"])
 
 
-@routes.delete("/posts/<uuid:post_id>/tags/<path:path>", status=204, errors=(*FILING, WrongState))
+@routes.delete("/posts/<uuid:post_id>/tags/<path:path>", status=204, errors=(*FILING, WrongState, Invalid))
 def remove_tag(uow: UnitOfWork, caller: Caller, post_id: UUID, path: str) -> None:
     """Take a post out of one tag."""
     filing.remove_tag(uow, caller, post_id, load(_PATH, {"path": path})["path"])

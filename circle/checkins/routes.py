@@ -200,7 +200,7 @@ def list_at_risk(uow: UnitOfWork, caller: Caller, camp_id: UUID, query: Json) ->
     return queries.at_risk(uow, caller, camp_id, **query)
 
 
-@routes.post("/camps/<uuid:camp_id>/nudge", answer=schemas.CampNudgeOut, errors=(MissingPermission,))
+@routes.post("/camps/<uuid:camp_id>/nudge", answer=schemas.CampNudgeOut, errors=(MissingPermission, CircleClosed))
 def nudge_at_risk(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> Json:
     """Ask those at risk to come back, once a day."""
     day, nudged = reminding.nudge(uow, caller, camp_id)

@@ -6,6 +6,7 @@ from circle.billing.queries import checkout
 from circle.billing.schemas import CheckoutOut
 from circle.kernel.caller import Caller
 from circle.kernel.db import Json
+from circle.kernel.errors import Invalid
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.media.errors import StorageFull
@@ -115,14 +116,16 @@ def list_all_comments(uow: UnitOfWork, caller: Caller, circle_id: UUID, query: J
     f"{POST}/reactions/<emoji>",
     answer=shapes.ReactionsOut,
     limits=REACTING,
-    errors=(*SPEAKING, PostLocked, NotPublished, errors.TooManyReactions),
+    errors=(*SPEAKING, PostLocked, NotPublished, errors.TooManyReactions, Invalid),
 )
 def react(uow: UnitOfWork, caller: Caller, post_id: UUID, emoji: str) -> Json:
     """React to a post with one emoji; doing so again changes nothing."""
     return reactions.react(uow, caller, post_id, emoji)
 
 
-@of_posts.delete(f"{POST}/reactions/<emoji>", answer=shapes.ReactionsOut, limits=REACTING, errors=(Banned, PostLocked))
+@of_posts.delete(
+    f"{POST}/reactions/<emoji>", answer=shapes.ReactionsOut, limits=REACTING, errors=(Banned, PostLocked, Invalid)
+)
 def unreact(uow: UnitOfWork, caller: Caller, post_id: UUID, emoji: str) -> Json:
     """Take a reaction back; doing so again changes nothing."""
     return reactions.unreact(uow, caller, post_id, emoji)

@@ -17,6 +17,7 @@ from circle.checkins.policy import require_taught_camp
 from circle.checkins.services.sweeping import running_camps
 from circle.kernel.caller import Caller
 from circle.kernel.uow import UnitOfWork
+from circle.memberships.policy import require_open_circle
 
 # How long before the end of a day its reminder goes out; half of a day that is shorter than twice that.
 WARN_BEFORE = timedelta(hours=1)
@@ -142,9 +143,9 @@ def at_risk_of(
 def nudge(uow: UnitOfWork, caller: Caller, camp_id: UUID) -> tuple[date, int]:
     """Ask exactly those at risk to come back, once a day; return the day and how many were asked now.
 
-    Errors: those of `require_taught_camp`.
+    Errors: those of `require_taught_camp`, CircleClosed.
     """
-    require_taught_camp(uow, caller, camp_id)
+    require_open_circle(require_taught_camp(uow, caller, camp_id).circle)
     camp = uow.session.get_one(Camp, camp_id)
     today = camp.hours.today(uow.now)
     members = tuple(user_id for user_id, _ in _at_risk(uow, camp, today))
