@@ -13,6 +13,7 @@ from tests.access.maker import POST, Maker
 from tests.access.people import FREE, OPENED, TIER2, Cast
 from tests.access.sales import sell
 from tests.access.secrets import Secrets
+from tests.access.states import change_states, live_in
 from tests.builders.archive import BuiltColumn, zip_of
 from tests.builders.circles import BuiltCircle
 from tests.builders.media import PDF
@@ -56,6 +57,7 @@ def fill(world: World, clock: ManualClock, cast: Cast, secrets: Secrets) -> Cont
     _pay_out(make)
     _keep_accounts(make)
     learn(make)
+    change_states(make, members)
     archives = _import(make)
     _write_elsewhere(make)
     load_job("search.catch_up").run(world.units)
@@ -82,7 +84,10 @@ def _write_posts(make: Maker) -> tuple[BuiltPost, BuiltPost]:
     paid = _write_paid(make)
     for target in ("draft", "scheduled", "trashed", "hidden_post", "review"):
         title = make.secrets.of(f"{POST} @{target}", f"the title of the post @{target}")
-        make.post(target, "tier2", kind="article", title=title, **_state(make, target))
+        # Who files the archive sees all of its tags.
+        filing = ("owner", "partner", "admin", "token_read")
+        tag = make.secrets.of(f"{POST} @{target}", f"a tag of the post @{target}", also=filing, is_name=True)
+        make.post(target, "tier2", kind="article", title=title, tags=[tag], **_state(make, target))
     return members, paid
 
 
@@ -261,6 +266,8 @@ def _import(make: Maker) -> dict[str, str]:
 def _write_elsewhere(make: Maker) -> None:
     """The same in a circle that shows strangers nothing, and in one that is closed."""
     owner, hidden, closed = make.by("owner"), make.cast.hidden, make.cast.closed
+    for target, circle in (("hidden_circle", hidden), ("closed_circle", closed)):
+        live_in(make, target, circle)
     title = make.secrets.of(f"{POST} @hidden_circle", "a title in the hidden circle", also=("expired", "refunded"))
     post = make.post("hidden_circle", "owner", hidden, kind="article", title=title)
     preview = make.post("hidden_preview", "owner", hidden, access="preview")

@@ -19,7 +19,6 @@ def learn(make: Maker) -> None:
     _show_homework(make)
     _open_camps(make)
     _complete_camp(make)
-    _learn_unseen(make)
 
 
 def _set(make: Maker, target: str, circle: BuiltCircle | None = None, **fields: Any) -> BuiltAssignment:
@@ -108,11 +107,3 @@ def _complete_camp(make: Maker) -> None:
     make.world.check_in(camp, make.by("tier1"))
     certificate = make.by("tier1").api.get("/me/certificates").ok()["items"][0]
     make.things["certificate"] = {"code": certificate["code"], "form": "pdf"}
-
-
-def _learn_unseen(make: Maker) -> None:
-    """Homework and a camp in the circle that shows strangers nothing."""
-    hidden = make.cast.hidden
-    make.things["hidden_circle"] = {}
-    _set(make, "hidden_circle", hidden)
-    make.things["hidden_circle"]["camp_id"] = make.world.camp(hidden).id

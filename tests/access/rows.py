@@ -1,15 +1,17 @@
-"""Reads `tests/matrix.yml`: rows such as `GET /v1/posts/{post_id} @draft`, each with what every role gets."""
+"""Reads `tests/matrix.yml` and `tests/states.yml`: rows such as `GET /v1/posts/{post_id} @draft`, with its answers."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 FILE = Path(__file__).parents[1] / "matrix.yml"
+STATES = FILE.with_name("states.yml")
 # 200, but only title and teaser.
 LOCKED = "locked"
 _PLACEHOLDER = re.compile(r"<(?:[^<>]*:)?(\w+)>")
@@ -56,11 +58,33 @@ def path_of(route: str) -> str:
 
 
 @cache
+def _content(file: Path) -> Any:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+@cache
 def read_matrix() -> Mapping[str, Row]:
     """The rows by their keys. Errors: BadMatrix for an unknown or doubled role."""
-    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    groups: Mapping[str, Any] = content["groups"]
-    return {key: Row(key, _cells(key, answers, groups)) for key, answers in content["rows"].items()}
+    groups: Mapping[str, Any] = _content(FILE)["groups"]
+    return {key: Row(key, _cells(key, answers, groups)) for key, answers in _content(FILE)["rows"].items()}
+
+
+@cache
+def read_states() -> Mapping[str, Row]:
+    """The rows of tests/states.yml: each of its routes before each of its targets. Errors: BadMatrix."""
+    rows: dict[str, Row] = {}
+    for several in _content(STATES):
+        for route, target in product(several["routes"], several["targets"]):
+            key = f"{route} @{target}" if target else route
+            if key in rows or key in read_matrix():
+                raise BadMatrix(f"{key} is decided twice")
+            rows[key] = Row(key, _cells(key, several["answers"], _content(FILE)["groups"]))
+    return rows
+
+
+@cache
+def all_rows() -> Mapping[str, Row]:
+    return {**read_matrix(), **read_states()}
 
 
 def _cells(key: str, answers: Mapping[Answer, Any], groups: Mapping[str, Any]) -> dict[str, Answer]:

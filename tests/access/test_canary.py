@@ -1,5 +1,7 @@
 """The canary: random words in paid and unseen things, looked for in everything that the system puts out."""
 
+import re
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -11,14 +13,16 @@ from circle.config import Settings
 from circle.jobs import load_job
 from circle.kernel.clock import ManualClock
 from circle.kernel.queue import SilentDoorbell
+from tests.access.content import HELD_WORD
 from tests.access.crawl import browse, crawl, in_redis, kept_in, leaky_posts, logged
 from tests.access.requests import OPERATIONS, request_of
-from tests.access.rows import read_matrix
+from tests.access.rows import all_rows, read_matrix
 from tests.access.scene import Scene, leaks
 from tests.access.secrets import Secret
 from tests.builders.billing import idempotency_key
 from tests.builders.discussion import mention
 from tests.conftest import START, SwitchedConnections
+from tests.notifications.test_webhooks import Bot, running
 
 _MALFORMED: tuple[Any, ...] = ({}, {"nonsense": 1}, [])
 PAID = "GET /v1/posts/{post_id} @tier2"
@@ -58,7 +62,7 @@ HOMES = {
 
 def canaries(scene: Scene, *roles: str) -> list[Secret]:
     """The secrets that none of the roles may know."""
-    matrix = read_matrix()
+    matrix = all_rows()
     known = [(one, (matrix[one.row].readers if one.row else frozenset()) | one.also) for one in scene.secrets.kept]
     return [secret for secret, readers in known if readers.isdisjoint(roles)]
 
@@ -184,6 +188,82 @@ def test_the_weekly_digest_names_nothing_that_its_reader_may_not_open(
     for letter in letters:
         unfit = canaries(scene, roles[letter["to"]])
         assert [secret.what for secret in unfit if secret.marker in letter["said"]] == []
+
+
+def test_a_webhook_says_that_something_happened_and_not_what_was_said(scene: Scene) -> None:
+    units = scene.app.extensions["circle"].units
+    with ExitStack() as stack:
+        stack.enter_context(scene.undone())
+        bots = {role: stack.enter_context(running(Bot())) for role in ("expired", "free", "tier1", "tier2", "owner")}
+        for role, bot in bots.items():
+            scene.api(role).put("/me/webhook", {"url": bot.url}).ok()
+        written = _make_a_stir(scene)
+        load_job("hooks.relay").run(units)
+        posted = {role: b"".join(body + str(head).encode() for head, body in bot.posts) for role, bot in bots.items()}
+
+    assert posted["tier1"], "nobody was told of anything: this would find nothing"
+    words = [secret for secret in [*scene.secrets.kept, *written] if not secret.is_name]
+    for role, said in posted.items():
+        assert [one.what for one in [*words, *canaries(scene, role)] if one.marker.encode() in said] == []
+
+
+# What is asked about a circle, by its lists, counts, searches and files.
+_ABOUT_CIRCLES = re.compile(r"/(circles/|columns/|search|me/)")
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize(
+    ("role", "unseen"), [("free", ("draft", "scheduled", "review", "unpaid")), ("owner", ("draft", "scheduled"))]
+)
+def test_what_somebody_may_not_see_changes_no_list_and_no_count(
+    scene: Scene, role: str, unseen: tuple[str, ...]
+) -> None:
+    before = _read_all(scene, role)
+    with scene.undone():
+        _write_unseen(scene, unseen)
+        after = _read_all(scene, role)
+
+    assert len(before) > 60
+    assert {key: (before[key], after[key]) for key in before if before[key] != after[key]} == {}
+
+
+def test_what_is_published_changes_lists_and_counts(scene: Scene) -> None:
+    """The same look finds what may be seen."""
+    before = _read_all(scene, "owner", only="/tags")
+    with scene.undone():
+        _write_unseen(scene, ("published",))
+        after = _read_all(scene, "owner", only="/tags")
+
+    assert before != after
+
+
+def _write_unseen(scene: Scene, states: tuple[str, ...]) -> None:
+    tier2, posts = scene.api("tier2"), f"{scene.cast.open.path}/posts"
+    about: dict[str, dict[str, Any]] = {
+        "published": {},
+        "draft": {"draft": True},
+        "scheduled": {"publish_at": scene.content.next_month},
+        "review": {"body": HELD_WORD},
+    }
+    for state in states:
+        if state == "unpaid":
+            question = {"kind": "question", "body": "机密", "amount": 500}
+            scene.api("tier1").post(posts, question, headers=idempotency_key()).ok(201)
+            continue
+        body = {"kind": "article", "title": "机密", "body": "机密", "tags": ["写作"], **about[state]}
+        tier2.post(posts, body, headers=idempotency_key()).ok(201)
+    for job in ("search.catch_up", "archive.rescore"):
+        load_job(job).run(scene.app.extensions["circle"].units)
+
+
+def _read_all(scene: Scene, role: str, only: str = "") -> dict[str, Any]:
+    found = {}
+    for row in read_matrix().values():
+        if row.method == "GET" and _ABOUT_CIRCLES.search(row.path) and only in row.path:
+            sent = request_of(scene, row, role)
+            said = scene.ask(role, sent.method, sent.path, **sent.arguments).json
+            found[row.key] = {**said, "request_id": None} if isinstance(said, dict) else said
+    return found
 
 
 @pytest.mark.parametrize("role", ["anonymous", "outsider", "free", "expired"])
