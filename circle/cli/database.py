@@ -38,7 +38,7 @@ def grant(role: str) -> None:
 
 @db.command()
 def check() -> None:
-    """Fail unless migrations are one line and lead to exactly the tables that the code declares."""
+    """Fail unless migrations are one line that can be gone down and up again, to exactly the tables the code declares."""
     from alembic import command
     from alembic.util import CommandError
 
@@ -47,6 +47,9 @@ def check() -> None:
     _require_one_line()
     with scratch_database(os.environ.get("DATABASE_URL"), purpose="check") as url:
         config = alembic_config(url)
+        command.upgrade(config, "head")
+        # What a way down leaves behind stands in the next way up.
+        command.downgrade(config, "base")
         command.upgrade(config, "head")
         try:
             command.check(config)
