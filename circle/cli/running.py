@@ -55,9 +55,16 @@ def web() -> None:
             respawn_failed_workers=True,
             workers_kill_timeout=_WEB_GRACE_SECONDS,
         )
+        # Until a worker process has handlers of its own it has its parent's, which would take no notice.
+        os.register_at_fork(after_in_child=_end_when_told)
         if settings.drain_seconds:
             server.on_startup(lambda: _drain_first(server.signal_handler_interrupt, settings.drain_seconds))
         server.serve(target_loader=load_app, wrap_loader=False)
+
+
+def _end_when_told() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _drain_first(end: Callable[[], None], seconds: int) -> None:

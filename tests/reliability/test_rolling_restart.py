@@ -12,9 +12,11 @@ from contextlib import ExitStack, contextmanager
 from threading import Event, Lock, Thread
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from circle.kernel.clock import elapsed
+from tests.embedded.waiting import wait_for
 from tests.reliability.serving import Answer, Line, Web
 from tests.reliability.site import Site
 
@@ -192,3 +194,13 @@ def test_a_process_that_ends_at_once_is_caught(site: Site) -> None:
         restart_each(crowd)
 
     assert crowd.failed()
+
+
+def test_a_process_that_has_just_begun_ends_when_it_is_told(site: Site) -> None:
+    log = site.folder / "web.log"
+    settings = {**site.environ, "WEB_WORKERS": "1", "DRAIN_SECONDS": "0"}
+    web = Web(settings, log, ("-m", "tests.reliability.web", "starts_late"))
+    wait_for(lambda: psutil.Process(web.process.pid).children(), "the forked process")
+
+    assert web.end() == 0
+    assert "refused to gracefully stop" not in log.read_text(encoding="utf-8")

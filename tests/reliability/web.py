@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -19,6 +20,7 @@ from circle.web.limits import Allowance, Limiter
 
 # Longer than any test is ready to wait.
 _VERY_LONG_SECONDS = 60
+_LATE_SECONDS = 6
 
 
 def no_time_out() -> None:
@@ -68,6 +70,17 @@ def dies_at_once() -> None:
     _signals.set_sync_signals = setting
 
 
+def starts_late() -> None:
+    """No mistake, but a busy machine: processes are forked long before they can take a signal."""
+    set_signals = _signals.set_sync_signals
+
+    def setting() -> Any:
+        time.sleep(_LATE_SECONDS)
+        return set_signals()
+
+    _signals.set_sync_signals = setting
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "none": lambda: None,
     "no_time_out": no_time_out,
@@ -75,6 +88,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "kept_unseen": kept_unseen,
     "no_fallback": no_fallback,
     "dies_at_once": dies_at_once,
+    "starts_late": starts_late,
 }
 
 
