@@ -38,7 +38,7 @@ def grant(role: str) -> None:
 
 @db.command()
 def check() -> None:
-    """Fail unless migrations are one line, can be gone down and up again, and lead to the tables that the code declares."""
+    """Fail unless migrations are one line, go down and up again, and lead to the tables that the code declares."""
     from alembic import command
     from alembic.util import CommandError
 

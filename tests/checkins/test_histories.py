@@ -1,6 +1,6 @@
 """Random histories: the product's Python, its SQL and the tests' oracle count the same.
 
-Some hundreds in each run, ten thousand with `make test-reliability`.
+Some hundreds in each run, thousands with `make test-reliability`.
 """
 
 import random
@@ -20,8 +20,9 @@ from circle.checkins.services.rebuilding import rebuild_camp, rebuild_camps, wro
 from tests.checkins.crowd import people
 from tests.checkins.oracle import Truth, count, streak
 from tests.client import World
+from tests.reliability.sizes import SIZES
 
-TEN_THOUSAND = pytest.param(40, 250, marks=pytest.mark.reliability, id="10000")
+MANY = pytest.param(SIZES.histories // 250, 250, marks=pytest.mark.reliability, id="many")
 FIRST, DAYS = date(2026, 1, 1), 35
 LAST = FIRST + timedelta(days=DAYS - 1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -69,7 +70,7 @@ def truth_of(planned: list[PlannedDay], times: int | None, rows: dict[date, DayK
     return count([one.day for one in planned], times, {day: kind.value for day, kind in rows.items()})
 
 
-@pytest.mark.parametrize(("camps", "members"), [pytest.param(10, 100, id="1000"), TEN_THOUSAND])
+@pytest.mark.parametrize(("camps", "members"), [pytest.param(10, 100, id="1000"), MANY])
 def test_python_and_oracle_count_histories_alike(chance: random.Random, camps: int, members: int) -> None:
     for _ in range(camps * members):
         schedule = schedule_of(chance.choice(SCHEDULES)(chance))
@@ -100,7 +101,7 @@ def test_going_on_day_by_day_counts_as_counting_anew(chance: random.Random) -> N
                 assert figures == derive(planned, None, rows)
 
 
-@pytest.mark.parametrize(("camps", "members"), [pytest.param(12, 25, id="300"), TEN_THOUSAND])
+@pytest.mark.parametrize(("camps", "members"), [pytest.param(12, 25, id="300"), MANY])
 def test_sql_and_oracle_count_histories_alike(
     world: World, sql: Sql, chance: random.Random, camps: int, members: int
 ) -> None:

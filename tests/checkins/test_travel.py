@@ -1,6 +1,6 @@
 """Years of one member's life: checking in from anywhere, editing, uploading late, making up, taking leave.
 
-In forty time zones: some months of each in every run, twenty years with `make test-reliability`.
+In forty time zones: some months of each in every run, years with `make test-reliability`.
 """
 
 import random
@@ -16,10 +16,11 @@ from circle.checkins.services.desk import CLOCK_SKEW, LATE_UPLOAD, Desk, find_da
 from circle.kernel.ids import new_id
 from tests.checkins.oracle import count
 from tests.checkins.test_time_zones import DAILY, DAY, FIRST, YEARS, ZONES
+from tests.reliability.sizes import SIZES
 
 REACH = 7
 ACTS = ("done", "done", "done", "edited", "late", "made_up", "leave")
-TWENTY_YEARS = pytest.param(365 * YEARS, marks=pytest.mark.reliability, id="20 years")
+FOR_YEARS = pytest.param(365 * SIZES.years, marks=pytest.mark.reliability, id="years")
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Life:
         self.rows[day] = placed.kind
 
 
-@pytest.mark.parametrize("days", [pytest.param(120, id="120 days"), TWENTY_YEARS])
+@pytest.mark.parametrize("days", [pytest.param(120, id="120 days"), FOR_YEARS])
 @pytest.mark.parametrize("name", ZONES)
 def test_whatever_a_member_does_each_day_keeps_the_streak(name: str, days: int) -> None:
     seed = random.SystemRandom().randrange(2**32)
