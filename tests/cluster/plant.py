@@ -195,6 +195,8 @@ class Cluster:
         return int(count)
 
     def upright(self) -> None:
-        """Wait until every part answers and the standby follows."""
+        """Wait until every part answers, each web process, too, and the standby follows."""
+        for at in [f"{web.address}:{port}" for web in self.webs for port in WEB_PORTS]:
+            wait_until(lambda at=at: self.answers("/healthz", at), f"{at} answers")
         wait_until(lambda: self.answers("/readyz"), "all parts answer")
         wait_until(lambda: self.primary.sql(_FOLLOWERS) == ["1"], "the standby follows")
