@@ -271,10 +271,6 @@ class PaymentAttempt(Base):
         CheckConstraint("NOT surplus OR status = 'succeeded'", name="surplus"),
     )
 
-    @property
-    def money(self) -> Money:
-        return Money(self.amount, self.currency)
-
 
 class Checkout(Base):
     """An invoice put before a person to pay, until it expires. Its page's address is signed, not stored."""
@@ -329,10 +325,6 @@ class Refund(Base):
         CheckConstraint(_one_of("status", RefundStatus), name="status"),
         CheckConstraint("amount > 0", name="amount"),
     )
-
-    @property
-    def money(self) -> Money:
-        return Money(self.amount, self.currency)
 
 
 class LedgerAccount(Base):

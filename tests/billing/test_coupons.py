@@ -241,6 +241,28 @@ def test_a_coupon_that_makes_no_sense_is_refused(world: World, sql: Any, wrong: 
     assert sql("SELECT 1 FROM coupons") == []
 
 
+def test_a_refusal_names_the_field(world: World) -> None:
+    circle, other = world.circle(), world.circle()
+    refused = {
+        ("periods", "one_of"): [{"duration": "periods"}, {"duration": "once", "periods": 3}],
+        ("currency", "one_of"): [{"amount": 100, "percent": None}],
+        ("currency", "other_currency"): [{"amount": 100, "currency": "USD", "percent": None}],
+        ("valid_until", "in_the_past"): [
+            {"valid_until": "2026-03-01T04:00:00Z"},
+            {"valid_from": "2026-05-01T00:00:00Z", "valid_until": "2026-05-01T00:00:00Z"},
+        ],
+        ("price_ids", "unknown_price"): [
+            {"price_ids": [str(other.tier(1).price_id)]},
+            {"price_ids": [str(circle.tier(1).price_id), str(other.tier(1).price_id)]},
+        ],
+    }
+
+    for (field, code), bodies in refused.items():
+        for wrong in bodies:
+            reply = circle.owner.api.post(f"{circle.path}/coupons", {"code": "SPRING", "percent": 20, **wrong})
+            assert (reply.status, reply.fields) == (422, {field: code})
+
+
 def test_a_code_is_made_up_and_is_the_circles_own(world: World) -> None:
     circle, other = world.circle(), world.circle()
     partner = world.member(circle, role="partner")

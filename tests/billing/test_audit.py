@@ -1,0 +1,51 @@
+"""What is done to money stands in the circle's record: what, to what, and by whom."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from circle.billing.models import Checkout
+from circle.billing.states import CheckoutStatus
+from tests.builders.billing import idempotency_key
+from tests.client import World
+
+
+def test_what_an_owner_does_to_money_is_recorded(world: World, clock: Any, sql: Any) -> None:
+    circle = world.circle()
+    owner = circle.owner
+    coupon = world.coupon(circle)
+    owner.api.delete(f"/coupons/{coupon['id']}").ok(204)
+    owner.api.delete(f"/coupons/{coupon['id']}").ok(204)
+    [member] = world.earn(circle, clock)
+    world.pay_out_to(circle, "ok")
+    payout = world.withdraw(circle, 500).ok(201)
+    owner.api.post(f"/payouts/{payout['id']}/cancel", headers=idempotency_key()).ok()
+    owner.api.delete(f"{circle.path}/payout-account").ok(204)
+    world.refund(owner, member.extra["invoice_id"], amount=100).ok(201)
+
+    found = sql(
+        "SELECT action, subject_kind, subject_id, actor_id FROM audit_log WHERE circle_id = :circle ORDER BY id",
+        circle=circle.id,
+    )
+
+    money = ("coupon.", "payout", "refund.")
+    told = [(row["action"], row["subject_kind"], row["subject_id"]) for row in found if row["action"].startswith(money)]
+    assert told == [
+        ("coupon.create", "coupon", UUID(coupon["id"])),
+        ("coupon.archive", "coupon", UUID(coupon["id"])),
+        ("payout_account.set", "circle", circle.id),
+        ("payout.request", "payout", UUID(payout["id"])),
+        ("payout.cancel", "payout", UUID(payout["id"])),
+        ("payout_account.forget", "circle", circle.id),
+        ("refund.request", "invoice", UUID(member.extra["invoice_id"])),
+    ]
+    assert {row["actor_id"] for row in found if row["action"].startswith(money)} == {owner.id}
+
+
+def test_a_checkout_is_open_until_the_instant_at_which_it_expires() -> None:
+    now = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+    checkout = Checkout(status=CheckoutStatus.OPEN, expires_at=now)
+
+    assert checkout.is_open(now - timedelta(microseconds=1))
+    assert not checkout.is_open(now)
+    assert not Checkout(status=CheckoutStatus.COMPLETED, expires_at=now).is_open(now - timedelta(days=1))
