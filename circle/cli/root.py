@@ -42,11 +42,12 @@ def settings_here(data: Path | None = None) -> Settings:
     It is the one that runs from `data`; without, the one that the environment names, else the one that `circle up` runs
     from CIRCLE_DATA (.data/up).
     """
-    from circle.embedded.datafolder import DataFolder
-
     folder = data or Path(os.environ.get("CIRCLE_DATA", DATA))
     runs_there = (folder / "run.json").exists()
     if runs_there and (data or "DATABASE_URL" not in os.environ):
+        # Only here: servers are installed without what the engines need.
+        from circle.embedded.datafolder import DataFolder
+
         given = DataFolder(folder).read_json("run.json")["settings"]
         # The log goes where the processes write it; a command says what it has to say.
         return _read({**os.environ, **given, "LOG_LEVEL": os.environ.get("LOG_LEVEL", "error")})

@@ -3,14 +3,18 @@
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from flask import Flask
 
 from circle.billing import oversight
+from circle.cli.root import circle
 from circle.config import Settings
 from circle.jobs import load_job
 from circle.kernel.queue import QUEUES
@@ -30,6 +34,34 @@ def test_every_alert_says_what_to_do() -> None:
     told = set(re.findall(r"^\| (Circle\w+) \|", OPERATING, re.MULTILINE))
 
     assert told == {rule["alert"] for rule in ALERTS}
+
+
+def test_every_alert_is_tried() -> None:
+    tried = yaml.safe_load((DEPLOY / "prometheus" / "alerts_test.yml").read_text(encoding="utf-8"))["tests"]
+
+    assert [one["name"] for one in tried] == [rule["alert"] for rule in ALERTS]
+
+
+@pytest.mark.reliability
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_alerts_fire_when_they_shall_and_not_before() -> None:
+    command = ["promtool", "test", "rules", "alerts_test.yml"]
+    tried = subprocess.run(command, cwd=DEPLOY / "prometheus", capture_output=True, check=False)  # noqa: S603
+
+    assert tried.returncode == 0, tried.stderr.decode()
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_pages_name_commands_that_exist(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    code = "\n".join(block or inline for block, inline in re.findall(r"```sh\n(.*?)```|`([^`]+)`", text, re.DOTALL))
+    named = re.findall(r"(?:^|&& )circle ([a-z][a-z-]+)(?: ([a-z][a-z-]+))?", code, re.MULTILINE)
+
+    for word, further in named:
+        command = circle.get_command(click.Context(circle), word)
+        assert command is not None, word
+        if isinstance(command, click.Group) and further:
+            assert further in command.commands, f"{word} {further}"
 
 
 def test_alerts_and_dashboard_read_metrics_that_exist(app: Flask, units: Units) -> None:
