@@ -1,5 +1,6 @@
 """How tests talk to the product: over HTTP, as somebody."""
 
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
@@ -15,6 +16,7 @@ from tests.builders.media import Uploads
 from tests.builders.offers import Offers
 from tests.builders.payouts import Payouts
 from tests.builders.renewals import Renewals
+from tests.promises import assert_promised
 
 
 class Reply:
@@ -77,7 +79,10 @@ class Api:
             sent.setdefault("Authorization", f"Bearer {self.token}")
         if path.startswith("/") and not path.startswith("/v1"):
             path = f"/v1{path}"
-        return Reply(self._client.open(path, method=method, headers=sent, **kwargs))
+        reply = Reply(self._client.open(path, method=method, headers=sent, **kwargs))
+        if reply.status < HTTPStatus.MULTIPLE_CHOICES:
+            assert_promised(self._app, method, path, reply.status, reply.json)
+        return reply
 
     def get(self, path: str, **kwargs: Any) -> Reply:
         return self.request("GET", path, **kwargs)
