@@ -19,7 +19,7 @@ UPGRADE =
 WORKERS = auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test test-reliability test-cluster coverage check format bench lock clean
+.PHONY: help setup up demo test test-reliability test-cluster coverage mutants check format bench lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show this list
@@ -47,6 +47,10 @@ test-cluster: .venv/installed-dev ## Kill each part of a cluster in network name
 coverage: .venv/installed-dev ## Measure which lines the fast tests execute, in the processes that they start, too; at least 95 %
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not reliability and not cluster" \
 		--cov --cov-report=term-missing:skip-covered --cov-fail-under=95 $(ARGS)
+
+mutants: .venv/installed-dev ## Tell how many changes of the code the tests notice (ARGS="policy", ARGS="billing --list" …)
+	@$(BIN)/python -c "import mutmut" 2>/dev/null || $(INSTALL) "mutmut==3.8.1"
+	@$(BIN)/python -m bench.mutants $(ARGS)
 
 check: .venv/installed-dev ## Format, lint, types, layers, API document, migrations
 	@$(BIN)/ruff format --quiet --check .

@@ -11,14 +11,18 @@ import libcst.matchers as m
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators
 
-# Sentences for people, log lines, words for the type checker, and how a thing shows itself to a programmer.
+# Sentences for people, log lines, words for the type checker, types of SQL parameters (the driver tells them by their
+# values, or the statement fails), and how a thing shows itself to a programmer.
 _UNSEEN_CALLS = m.Call(
     func=m.Name("Text")
+    | m.Name("DateTime")
     | m.Name("cast")
     | m.Name("isinstance")
     | m.Name("len")
     | m.Attribute(value=m.Name("_log") | m.Name("log") | m.Name("logger"))
 )
+_REFUSED_FIELD = m.Call(func=m.Attribute(value=m.Name("Invalid"), attr=m.Name("field")))
+_UNSEEN_ARGUMENT = m.Arg(keyword=m.Name("type_"))
 _PROGRAMMERS_ERRORS = m.Raise(
     exc=m.Call(func=m.Name("RuntimeError") | m.Name("ValueError") | m.Name("TypeError") | m.Name("AssertionError"))
 )
@@ -65,6 +69,11 @@ class _Visitor(cst.CSTVisitor):
             return False
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             self._names.append(node.name.value)
+        if m.matches(node, _REFUSED_FIELD):
+            # A field and its code; the sentences after them are for people.
+            for argument in cst.ensure_type(node, cst.Call).args[:2]:
+                argument.visit(self)
+            return False
         if self._outer is None:
             if isinstance(node, cst.FunctionDef | cst.Lambda):
                 self._enter(node)
@@ -93,6 +102,8 @@ class _Visitor(cst.CSTVisitor):
             for new in operator(node):
                 self._count += 1
                 was, now = cst.Module([]).code_for_node(node), cst.Module([]).code_for_node(new)
+                if _types_of(node) != _types_of(new):
+                    continue
                 mark = hashlib.sha256(f"{self._outer_mark} {self._count} {now}".encode()).hexdigest()[:16]
                 self.found.append(
                     Mutant(
@@ -115,7 +126,13 @@ class _Visitor(cst.CSTVisitor):
             return True
         if isinstance(node, cst.FunctionDef) and node.name.value in _UNSEEN_FUNCTIONS:
             return True
-        return m.matches(node, _UNSEEN_CALLS | _PROGRAMMERS_ERRORS | _DOCSTRING)
+        return m.matches(node, _UNSEEN_CALLS | _UNSEEN_ARGUMENT | _PROGRAMMERS_ERRORS | _DOCSTRING)
+
+
+def _types_of(node: cst.CSTNode) -> list[str]:
+    """Return the types that a call gives to SQL parameters."""
+    arguments = node.args if isinstance(node, cst.Call) else ()
+    return [cst.Module([]).code_for_node(one.value) for one in arguments if m.matches(one, _UNSEEN_ARGUMENT)]
 
 
 def mutants_of(path: Path, root: Path) -> Iterator[Mutant]:

@@ -44,6 +44,19 @@ def _meaning(code: CodeType) -> tuple[Any, ...]:
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_exceptiontable
 
 
+def _changed(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
+    """Yield a changed function, and the changed ones inside of it: some of those were made long ago, as views are."""
+    yield old, new
+    inside = zip(_inner(old), _inner(new), strict=False)
+    for before, after in inside:
+        if _meaning(before) != _meaning(after):
+            yield from _changed(before, after)
+
+
+def _inner(code: CodeType) -> list[CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+
+
 class Switches:
     """Every function of some files, and everything that is built once, as they live in this process."""
 
@@ -65,22 +78,21 @@ class Switches:
     @contextmanager
     def switched(self, mutant: Mutant) -> Iterator[None]:
         """Have the mutant in place. Errors: SameCode, OutOfReach, SyntaxError."""
-        old, new = self._compiled(mutant)
         held = [
-            function
+            (function, function.__code__, new)
+            for old, new in _changed(*self._compiled(mutant))
             for function in self._live[old.co_filename, old.co_firstlineno, old.co_qualname]
             if function.__code__.co_freevars == new.co_freevars
         ]
         if not held:
             raise OutOfReach
-        was = held[0].__code__
         try:
-            for function in held:
+            for function, _was, new in held:
                 function.__code__ = new
             self.forget_what_was_built()
             yield
         finally:
-            for function in held:
+            for function, was, _new in held:
                 function.__code__ = was
             self.forget_what_was_built()
 
