@@ -17,6 +17,7 @@ _RANGES = {
     "web_workers": (1, 512),
     "web_threads": (1, 512),
     "drain_seconds": (0, 300),
+    "worker_nice": (0, 19),
     "trusted_proxies": (0, 10),
     "statement_timeout_ms": (100, 3_600_000),
     "worker_statement_timeout_ms": (100, 3_600_000),
@@ -75,6 +76,7 @@ class Settings:
     drain_seconds: int = _setting(
         "How long a web process that is told to end says so on /healthz, and still serves, before it stops.", 0
     )
+    worker_nice: int = _setting("How far workers step back for the web on the same cores, as `nice` counts.", 0)
     trusted_proxies: int = _setting("Proxies in front whose X-Forwarded-For is believed.", 0)
     test_mode: bool = _setting(
         "A clock that can be set and a drain of due work; refuses live provider keys.", default=False

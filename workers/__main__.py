@@ -149,6 +149,7 @@ def main() -> int:
     except SettingError as error:
         sys.stderr.write(f"workers: {error}\n")
         return 2
+    os.nice(settings.worker_nice)
     install(create_app(settings.for_workers()))
     gc.collect()
     gc.freeze()  # what lives now lives on in every child: collecting it would only copy shared pages

@@ -66,7 +66,7 @@ def complain(wrong: Sequence[str]) -> None:
 def shortly(record: Record) -> str:
     """Say the p50 and p99 of each part of the day, and the three slowest kinds."""
     parts = [
-        f"{name} {_at(record.of(phase=name), 0.5)} / {_at(record.of(phase=name), 0.99)} ms" for name in record.seconds
+        f"{name} {_at(record.of(phase=name), 0.5)} / {_at(record.of(phase=name), 0.99)} ms" for name in _judged(record)
     ]
     slow = {kind: record.of(kind=kind) for kind in {kind for _, kind in record.latencies}}
     slowest = sorted(slow, key=lambda kind: -quantile(slow[kind], 0.99))[:3]

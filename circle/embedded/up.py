@@ -22,6 +22,8 @@ from circle.embedded.supervisor import Supervisor, read_procfile
 _READY_TIMEOUT_SECONDS = 60.0
 _PROBE_TIMEOUT_SECONDS = 5.0
 _PORTS_TRIED = 20
+# Web and workers share the cores here: who waits for a page goes before what is due anyway.
+_WORKER_NICE = "5"
 SETTINGS = tuple(one.name.upper() for one in fields(Settings))
 _GIVEN_BY = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL", "s3": "S3_ENDPOINT"}
 
@@ -88,6 +90,7 @@ class _Run:
             "PORT": str(self._port),
             "CIRCLE_DATA_DIR": str(self._folder.root),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "WORKER_NICE": os.environ.get("WORKER_NICE", _WORKER_NICE),
             "PYTHONUNBUFFERED": "1",  # output reaches the terminal line by line
             # Read when the metrics' library is imported, so it is the same for all.
             "PROMETHEUS_MULTIPROC_DIR": str(self._folder.root / "metrics"),
