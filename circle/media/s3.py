@@ -20,7 +20,7 @@ from circle.media.storage import Peek, PresignedPost
 
 log = structlog.get_logger(__name__)
 
-_PEEK_SECONDS = 4.0
+_PEEK_SECONDS = 3.0
 # What fails faster than this is tried once more: a kept connection that was closed, a gateway that restarts.
 _QUICK_FAILURE_SECONDS = 1.0
 _CHUNK = 256 * 1024

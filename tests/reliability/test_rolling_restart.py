@@ -5,7 +5,6 @@ The proxy between is a small one that follows the rules of deploy/haproxy.cfg; t
 
 import http.client
 import random
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -101,7 +100,7 @@ class Crowd:
     """Clients that share out the rate; what they were promised is kept."""
 
     def __init__(self, proxy: Proxy, token: str, feed: str) -> None:
-        self._proxy, self._token, self._feed = proxy, token, feed
+        self.proxy, self._token, self._feed = proxy, token, feed
         self.seen: list[Answer] = []
         self.promised: list[str] = []
         self.is_over = Event()
@@ -137,7 +136,7 @@ class Crowd:
 
     def _ask(self, lines: dict[int, Line], method: str, body: object = None) -> Answer:
         key = uuid4().hex if body else ""
-        answer = self._proxy.pass_on(lines, method, self._feed, self._token, body, key)
+        answer = self.proxy.pass_on(lines, method, self._feed, self._token, body, key)
         self.seen.append(answer)
         return answer
 
@@ -163,12 +162,11 @@ def crowd_before(site: Site, mutant: str = "none", drain: str = DRAIN) -> Iterat
 
 def restart_each(crowd: Crowd) -> None:
     """What an operator does at an upgrade: end one, start it, wait for it; then the other."""
-    for server in crowd._proxy.servers:
+    for server in crowd.proxy.servers:
         server.web.end()
         server.web.start()
         server.web.wait()
-        while not server.is_up:
-            time.sleep(0.05)
+        wait_for(lambda server=server: server.is_up, "the proxy to see it")
 
 
 def test_a_rolling_restart_fails_nobody(site: Site) -> None:
