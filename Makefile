@@ -55,6 +55,7 @@ mutants: .venv/installed-dev ## Tell how many changes of the code the tests noti
 check: .venv/installed-dev ## Format, lint, types, layers, API document, migrations
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/ruff check --quiet .
+	@$(BIN)/bandit --quiet -ll --configfile pyproject.toml --recursive circle workers
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/circle openapi --check

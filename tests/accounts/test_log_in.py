@@ -70,6 +70,29 @@ def test_a_code_can_be_guessed_only_a_few_times(api: Api, world: World) -> None:
     assert api.post("/auth/login", {"email": person.email, "code": code}).code == "wrong_code"
 
 
+def test_a_code_is_good_for_what_it_was_sent_for_and_for_that_address(api: Api, world: World) -> None:
+    person, other = world.person(), world.person()
+    api.post("/auth/codes", {"email": person.email, "purpose": "login"}).ok(204)
+    code = world.last_code(person.email)
+
+    reset = api.post("/auth/password", {"email": person.email, "code": code, "password": "a good password"})
+    elsewhere = api.post("/auth/login", {"email": other.email, "code": code})
+
+    assert reset.code == elsewhere.code == "wrong_code"
+    api.post("/auth/login", {"email": person.email, "code": code}).ok(200)
+
+
+def test_nobody_logs_others_out(world: World) -> None:
+    person, other = world.person(), world.person()
+    session = person.api.get("/me/sessions").ok()["items"][0]["id"]
+    token = person.api.post("/me/tokens", {"name": "脚本", "scopes": ["read"]}).ok(201)["id"]
+
+    refused = [other.api.delete(path) for path in (f"/me/sessions/{session}", f"/me/tokens/{token}")]
+
+    assert [one.status for one in refused] == [404, 404]
+    assert [one["id"] for one in person.api.get("/me/tokens").ok()["items"]] == [token]
+
+
 def test_a_code_expires(api: Api, world: World, clock: ManualClock) -> None:
     person = world.person()
     api.post("/auth/codes", {"email": person.email, "purpose": "login"}).ok(204)
