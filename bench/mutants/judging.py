@@ -61,6 +61,9 @@ class Judge:
         self._noticed: dict[str, Counter[str]] = defaultdict(Counter)
         self._seen: dict[str, Any] = {}
         self.spoilt: str | None = None
+        # From before the modules are imported.
+        self._start = self._tracer()
+        self._start.start()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -77,11 +80,9 @@ class Judge:
 
     def _make_session_fixtures(self, first: pytest.Item) -> None:
         """Have the application made. What only that executes can't be judged: it has happened before every mutant."""
-        tracer = self._tracer()
-        tracer.start()
         _run(first, _AT_LAST_SECONDS)
-        tracer.stop()
-        data = tracer.get_data()
+        self._start.stop()
+        data = self._start.get_data()
         self._at_start = {
             (str(Path(file).relative_to(self._root)), line)
             for file in data.measured_files()
@@ -162,7 +163,9 @@ class Judge:
         found |= {"was": mutant.was, "now": mutant.now}
         tests = self._tests_of(mutant)
         if not tests:
-            at_start = any((mutant.path, line) in self._at_start for line in mutant.lines)
+            # The line of a function without a name is executed by whatever makes the function.
+            named = mutant.function != "<lambda>"
+            at_start = named and any((mutant.path, line) in self._at_start for line in mutant.lines)
             return found | {"verdict": "start" if at_start else "no test", "tests": 0}
         try:
             with self._switches.switched(mutant):
