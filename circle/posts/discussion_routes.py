@@ -85,19 +85,21 @@ def delete_comment(uow: UnitOfWork, caller: Caller, comment_id: UUID) -> None:
     comments.delete_comment(uow, caller, comment_id)
 
 
-@of_comments.put(f"{COMMENT}/hidden", status=204, errors=(*_MODERATING, WrongState))
+@of_comments.put(f"{COMMENT}/hidden", status=204, errors=(*_MODERATING, PostLocked, WrongState))
 def hide_comment(uow: UnitOfWork, caller: Caller, comment_id: UUID) -> None:
     """Take a comment out of sight, as a moderator."""
     comments.moderate_comment(uow, caller, comment_id, "hide")
 
 
-@of_comments.delete(f"{COMMENT}/hidden", status=204, errors=(*_MODERATING, WrongState))
+@of_comments.delete(f"{COMMENT}/hidden", status=204, errors=(*_MODERATING, PostLocked, WrongState))
 def unhide_comment(uow: UnitOfWork, caller: Caller, comment_id: UUID) -> None:
     """Put a hidden comment back in sight, as a moderator."""
     comments.moderate_comment(uow, caller, comment_id, "unhide")
 
 
-@of_comments.post(f"{COMMENT}/approve", answer=shapes.CommentOut, hot=True, errors=(*_MODERATING, WrongState))
+@of_comments.post(
+    f"{COMMENT}/approve", answer=shapes.CommentOut, hot=True, errors=(*_MODERATING, PostLocked, WrongState)
+)
 def approve_comment(uow: UnitOfWork, caller: Caller, comment_id: UUID) -> Json:
     """Let a comment pass that a blocked word holds back, as a moderator."""
     post, comment = comments.moderate_comment(uow, caller, comment_id, "approve")
