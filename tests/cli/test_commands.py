@@ -187,6 +187,13 @@ def test_a_circle_is_given_another_quota(run: Run, environ: dict[str, str]) -> N
     assert run("quota", str(UUID(int=0)), "--most", "1").output == "Error: Not found.\n"
 
 
+def test_a_role_that_is_not_there_is_given_nothing(run: Run) -> None:
+    result = run("db", "grant", "nobody yet")
+
+    assert result.exit_code == 1
+    assert result.output.startswith('Error: there is no role "nobody yet" yet: CREATE ROLE "nobody yet"')
+
+
 def test_an_unknown_operator_is_refused(run: Run) -> None:
     result = run("user", "operator", "nobody@example.org")
 
