@@ -28,11 +28,11 @@ def grant(role: str) -> None:
 
     DATABASE_URL is the owner's here; the processes get an address with ROLE. Run it after each release.
     """
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import NullPool, create_engine, text
 
     from circle import database
 
-    with create_engine(read_settings().database_url).begin() as connection:
+    with create_engine(read_settings().database_url, poolclass=NullPool).begin() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
             raise click.ClickException(f'there is no role "{role}" yet: CREATE ROLE "{role}" LOGIN PASSWORD \'…\';')
         database.grant(connection, role)
