@@ -44,6 +44,19 @@ def test_a_whole_day_is_reminded_of_in_the_evening(world: World, clock: ManualCl
     assert told(world, person, "camp_day_closing") == 1
 
 
+def test_a_day_that_a_closed_circle_does_not_take_is_not_reminded_of(world: World, clock: ManualClock) -> None:
+    camp = world.camp()
+    person = world.camper(camp)
+    clock.advance(9.5 * HOUR)
+    camp.circle.owner.api.patch(camp.circle.path, {"closed": True}).ok()
+    assert world.run_job("checkins.remind") == 0
+
+    camp.circle.owner.api.patch(camp.circle.path, {"closed": False}).ok()
+
+    assert world.run_job("checkins.remind") == 1
+    assert told(world, person, "camp_day_closing") == 1
+
+
 def test_a_day_off_is_not_reminded_of(world: World, clock: ManualClock) -> None:
     camp = world.camp(schedule={"kind": "workdays"})
     world.camper(camp)

@@ -168,6 +168,10 @@ def test_peers_are_asked_and_reminded_once(world: World, clock: ManualClock) -> 
     [task] = tasks(assignment, first)
     first.api.post(f"/submissions/{task['submission_id']}/peer-review", {"rubric": BEST}).ok(201)
     clock.advance(timedelta(days=2, hours=1))
+    circle = assignment.circle
+    circle.owner.api.patch(circle.path, {"closed": True}).ok()
+    assert world.remind_about_homework() == 0, "a closed circle takes no reviews"
+    circle.owner.api.patch(circle.path, {"closed": False}).ok()
 
     assert world.remind_about_homework() == 1
     assert world.remind_about_homework() == 0

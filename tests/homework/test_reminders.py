@@ -117,6 +117,20 @@ def test_overdue_is_told_once_after(world: World, clock: ManualClock) -> None:
     assert (kinds(world, owing), kinds(world, done)) == (["homework_overdue"], [])
 
 
+def test_nobody_is_reminded_of_what_a_closed_circle_does_not_take(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    owing = world.member(circle)
+    world.assignment(circle)
+    clock.advance(6 * DAY + HOUR)
+    circle.owner.api.patch(circle.path, {"closed": True}).ok()
+    assert world.remind_about_homework() == 0
+
+    circle.owner.api.patch(circle.path, {"closed": False}).ok()
+
+    assert world.remind_about_homework() == 1
+    assert kinds(world, owing) == ["homework_due"]
+
+
 def test_an_extension_moves_the_reminders_too(world: World, clock: ManualClock) -> None:
     circle = world.circle()
     extended, other = world.member(circle), world.member(circle)

@@ -8,13 +8,14 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.checkins.events import MembersAtRisk, MembersNudged, WindowClosing
 from circle.checkins.models import Camp, CampDay, CampReminder
 from circle.checkins.policy import require_taught_camp
 from circle.checkins.services.sweeping import running_camps
+from circle.circles.models import Circle
 from circle.kernel.caller import Caller
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.policy import require_open_circle
@@ -23,6 +24,8 @@ from circle.memberships.policy import require_open_circle
 WARN_BEFORE = timedelta(hours=1)
 WARN_BEFORE_MIDNIGHT = timedelta(hours=3)
 _CLOSING, _AT_RISK, _NUDGE = "closing", "at_risk", "nudge"
+# A closed circle takes no check-ins.
+_CAN_BE_DONE = exists().where(Circle.id == Camp.circle_id, Circle.closed_at.is_(None))
 
 # Who may still do the day and has not: in a camp of so many times a week, only who needs each day that is left.
 _OWING = text("""
@@ -90,7 +93,7 @@ def remind_closing(uow: UnitOfWork) -> int:
 
 
 def _closing(uow: UnitOfWork) -> Iterator[tuple[Camp, date]]:
-    for camp in running_camps(uow):
+    for camp in running_camps(uow, _CAN_BE_DONE):
         hours = camp.hours
         day = hours.open_day(uow.now)
         if day is None:
@@ -116,7 +119,7 @@ def _remind_of(uow: UnitOfWork, camp: Camp, day: date) -> int:
 def remind_at_risk(uow: UnitOfWork) -> int:
     """Tell, once a day and camp, those who have just come to be at risk; return how many."""
     reminded = 0
-    for camp in running_camps(uow):
+    for camp in running_camps(uow, _CAN_BE_DONE):
         today = camp.hours.today(uow.now)
         if not _claim(uow, camp, _AT_RISK, today):
             continue

@@ -7,7 +7,7 @@ camp's day has been.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import select, text, update
+from sqlalchemy import ColumnElement, select, text, update
 
 from circle.checkins.models import Camp, Standing
 from circle.kernel.uow import UnitOfWork
@@ -46,10 +46,12 @@ SELECT (SELECT count(*) FROM emptied) + (SELECT count(*) FROM filled)
 TALLIED_FROM = 200
 
 
-def running_camps(uow: UnitOfWork) -> Iterator[Camp]:
-    """Yield the camps that somebody is or was in until a few days ago."""
+def running_camps(uow: UnitOfWork, *which: ColumnElement[bool]) -> Iterator[Camp]:
+    """Yield the camps that somebody is or was in until a few days ago, and for which `which` holds."""
     recent = (uow.now - _AFTER_THE_END).date()
-    running = select(Camp).where(Camp.planned_until >= recent, Camp.starts_on <= uow.now.date() + timedelta(days=1))
+    running = select(Camp).where(
+        Camp.planned_until >= recent, Camp.starts_on <= uow.now.date() + timedelta(days=1), *which
+    )
     yield from uow.session.scalars(running.order_by(Camp.planned_until, Camp.id))
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Row, Select, Text, and_, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
+from circle.circles.models import Circle
 from circle.homework import events
 from circle.homework.errors import NotOpenYet
 from circle.homework.models import Assignment, Reminder, Work
@@ -100,12 +101,14 @@ def remind_peers(uow: UnitOfWork) -> int:
     due = (
         select(PeerTask.assignment_id, PeerTask.reviewer_id, func.concat("peer:", PeerTask.id), literal(uow.now))
         .join(Assignment, Assignment.id == PeerTask.assignment_id)
+        .join(Circle, Circle.id == Assignment.circle_id)
         .where(
             PeerTask.done_at.is_(None),
             PeerTask.lapsed_at.is_(None),
             PeerTask.due_at > uow.now,
             PeerTask.due_at <= uow.now + PEER_WARNING,
             Assignment.deleted_at.is_(None),
+            Circle.closed_at.is_(None),
             ~_sent(PeerTask.assignment_id, PeerTask.reviewer_id, func.concat("peer:", PeerTask.id)),
         )
         .order_by(PeerTask.due_at)
