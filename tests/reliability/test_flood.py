@@ -34,7 +34,7 @@ _OLDEST_FIRST = Query(
             SELECT id FROM outbox WHERE turn IS NOT NULL AND due_at <= :now AND delivered_at IS NULL
             ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
         ))
-        RETURNING 1 AS round, id, key, topic, payload, attempts
+        RETURNING 1 AS round, id, key, topic, payload, attempts, due_at AS held_until
     """)
 )
 
