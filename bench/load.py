@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
+_LENGTH = b"content-length:"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -46,6 +48,17 @@ class Result:
         return f"{self.rate:8,.0f}/s   p50 {self.p50:6.2f} ms   p99 {self.p99:6.2f} ms{failed}"
 
 
+def read_answer(received: bytes) -> tuple[int, bytes] | None:
+    """Return status and body of an answer, by its Content-Length; None while it is not whole."""
+    head, separator, rest = received.partition(b"\r\n\r\n")
+    if not separator:
+        return None
+    lowered = head.lower()
+    at = lowered.find(_LENGTH)
+    length = int(lowered[at + len(_LENGTH) :].partition(b"\r\n")[0]) if at >= 0 else 0
+    return (int(head[9:12]), rest[:length]) if len(rest) >= length else None
+
+
 class _Connection(asyncio.Protocol):
     """Sends a request, reads the answer by its Content-Length, sends the next, until the deadline."""
 
@@ -67,19 +80,14 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head, separator, rest = self._buffer.partition(b"\r\n\r\n")
-        if not separator:
+        answer = read_answer(self._buffer)
+        if answer is None:
             return
-        lowered = head.lower()
-        at = lowered.find(b"content-length:")
-        length = int(lowered[at + 15 :].partition(b"\r\n")[0]) if at >= 0 else 0
-        if len(rest) < length:
-            return
-        if not 200 <= int(head[9:12]) < 300:
+        if not 200 <= answer[0] < 300:
             self.failed += 1
         now = time.perf_counter()
         self._latencies.append(now - self._began)
-        self._buffer = rest[length:]
+        self._buffer = b""
         if now < self._deadline:
             self._send()
         else:

@@ -5,9 +5,10 @@ import random
 from dataclasses import dataclass
 from typing import cast
 
+from bench.load import read_answer
+
 # Who waits longer than this has put the phone away.
 PATIENCE_SECONDS = 30.0
-_LENGTH = b"content-length:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,11 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head, separator, rest = self._buffer.partition(b"\r\n\r\n")
-        if not separator:
-            return
-        lowered = head.lower()
-        at = lowered.find(_LENGTH)
-        length = int(lowered[at + len(_LENGTH) :].partition(b"\r\n")[0]) if at >= 0 else 0
-        if len(rest) < length:
+        answer = read_answer(self._buffer)
+        if answer is None:
             return
         self._buffer = b""
-        self._settle(Answer(int(head[9:12]), rest[:length]))
+        self._settle(Answer(*answer))
         self._idle.append(self)
 
     def connection_lost(self, error: Exception | None) -> None:
