@@ -198,10 +198,11 @@ def test_a_process_that_ends_at_once_is_caught(site: Site) -> None:
     assert crowd.failed()
 
 
-def test_a_process_that_has_just_begun_ends_when_it_is_told(site: Site) -> None:
+@pytest.mark.parametrize("late", ["starts_late", "starts_serving_late"])
+def test_a_process_that_has_just_begun_ends_when_it_is_told(site: Site, late: str) -> None:
     log = site.folder / "web.log"
     settings = {**site.environ, "WEB_WORKERS": "1", "DRAIN_SECONDS": "0"}
-    web = Web(settings, log, ("-m", "tests.reliability.web", "starts_late"))
+    web = Web(settings, log, ("-m", "tests.reliability.web", late))
     wait_for(lambda: psutil.Process(web.process.pid).children(), "the forked process")
 
     assert web.end() == 0

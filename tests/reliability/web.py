@@ -20,7 +20,7 @@ from circle.web.limits import Allowance, Limiter
 
 # Longer than any test is ready to wait.
 _VERY_LONG_SECONDS = 60
-_LATE_SECONDS = 6
+_LATE_SECONDS = 2
 
 
 def no_time_out() -> None:
@@ -72,6 +72,12 @@ def dies_at_once() -> None:
 
 def starts_late() -> None:
     """No mistake, but a busy machine: processes are forked long before they can take a signal."""
+    os.register_at_fork(after_in_child=lambda: time.sleep(_LATE_SECONDS))
+    starts_serving_late()
+
+
+def starts_serving_late() -> None:
+    """As above, but not before the parent's handlers are gone."""
     set_signals = _signals.set_sync_signals
 
     def setting() -> Any:
@@ -89,6 +95,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
     "no_fallback": no_fallback,
     "dies_at_once": dies_at_once,
     "starts_late": starts_late,
+    "starts_serving_late": starts_serving_late,
 }
 
 
