@@ -42,6 +42,20 @@ def test_what_an_owner_does_to_money_is_recorded(world: World, clock: Any, sql: 
     assert {row["actor_id"] for row in found if row["action"].startswith(money)} == {owner.id}
 
 
+def test_a_refund_that_fails_is_recorded(world: World, sql: Any) -> None:
+    circle = world.circle()
+    member = world.paying_member(circle)
+    sql("UPDATE sandbox_charges SET state = 'frozen'")
+    refund = world.refund(member, member.extra["invoice_id"]).ok(201)
+    sql("UPDATE sandbox_charges SET state = 'succeeded'")
+
+    [noted] = sql("SELECT * FROM audit_log WHERE action = 'refund.fail'")
+
+    assert (noted["circle_id"], noted["actor_id"]) == (circle.id, None)
+    assert (noted["subject_kind"], noted["subject_id"]) == ("invoice", UUID(member.extra["invoice_id"]))
+    assert noted["data"] == {"refund_id": refund["id"], "code": "no_such_charge"}
+
+
 def test_a_checkout_is_open_until_the_instant_at_which_it_expires() -> None:
     now = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
     checkout = Checkout(status=CheckoutStatus.OPEN, expires_at=now)

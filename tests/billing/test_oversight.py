@@ -37,6 +37,17 @@ def test_a_renewal_is_counted_where_it_stands(world: World, clock: ManualClock) 
     assert figures(world) == {}
 
 
+def test_a_renewal_that_was_given_up_is_not_due(world: World, clock: ManualClock) -> None:
+    member = world.subscriber(world.circle())
+    clock.advance(timedelta(days=23))
+    world.run_billing("bill")
+    world.steer(member, "cancel").ok()
+
+    clock.advance(timedelta(days=8))
+
+    assert figures(world) == {}
+
+
 def test_a_decline_leaves_a_subscription_past_due(world: World, clock: ManualClock) -> None:
     world.subscriber(world.circle(), way="decline_hard")
 

@@ -93,6 +93,7 @@ def test_a_payment_that_has_to_be_confirmed_is_confirmed_here(
     person = world.person()
     checkout = world.checkout(person, circle)
     world.pay(person, checkout, "needs_auth")
+    assert "did not go through" not in browser.get(path_of(checkout), headers={"Accept-Language": "en"}).text
 
     press(browser, path_of(checkout), button)
 

@@ -60,6 +60,8 @@ def test_no_more_than_is_available_can_be_asked_for(world: World, circle: BuiltC
     assert (refused.status, refused.code) == (409, "balance_too_low")
     assert world.withdraw(circle, PRICE, currency="USD").code == "balance_too_low", "no other currency pays for it"
     assert world.balance(circle) == (PRICE, 2 * PRICE, 0)
+    world.paying_member(young := world.circle())
+    assert world.withdraw(young, 1).code == "balance_too_low", "what may still be refunded is not available"
     assert circle.owner.api.get(f"{circle.path}/payouts").ok()["items"] == []
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from circle.billing.providers import stripe as stripe_module
-from circle.billing.providers.base import Order, Outcome, OutcomeState, RefundOrder, Retry, number_of
+from circle.billing.providers.base import Order, Outcome, OutcomeState, PayoutOrder, RefundOrder, Retry, number_of
 from circle.billing.providers.stripe import Stripe
 from circle.config import Settings
 from circle.kernel.clock import ManualClock
@@ -241,6 +242,30 @@ def test_what_was_paid_can_not_be_given_up(stripe: HonestStripe, adapter: Stripe
     assert (outcome.state, outcome.amount, outcome.currency) == (OutcomeState.SUCCEEDED, 1900, "CNY")
 
 
+def test_what_has_a_reference_is_found_before_the_search_knows_it(
+    stripe: HonestStripe, adapter: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, charged = order(stripe.card(CAREFUL_CARD), on_session=True), order(stripe.card())
+    reference, paid = adapter.start(waiting).reference, adapter.charge(charged)
+    intents = type(adapter._client.payment_intents)
+    monkeypatch.setattr(intents, "search", lambda *_: SimpleNamespace(data=[]))
+    back = refund_of(charged, paid)
+
+    assert adapter.query(waiting.number).state == OutcomeState.NOT_FOUND
+    assert adapter.query(waiting.number, reference).state == OutcomeState.REQUIRES_ACTION
+    assert adapter.close(waiting.number, reference).code == "closed"
+    assert adapter.refund(replace(back, charge_reference=None)).state == OutcomeState.UNKNOWN
+    assert adapter.refund(back).state == OutcomeState.SUCCEEDED
+
+
+def test_creators_are_paid_by_hand(adapter: Stripe) -> None:
+    order = PayoutOrder(number_of(new_id()), "stripe", "acct_1", 500, "CNY", "读书会")
+
+    assert not adapter.accepts_payee(order.payee)
+    assert (adapter.payout(order).state, adapter.payout(order).code) == (OutcomeState.FAILED, "not_offered")
+    assert adapter.query_payout(order.number).state == OutcomeState.NOT_FOUND
+
+
 @pytest.mark.parametrize("fault", [None, "lost_request", "lost_answer", "error_before", "error_after"])
 def test_a_refund_gives_back_once(world: World, clock: ManualClock, stripe: HonestStripe, fault: str | None) -> None:
     circle, person = world.circle(), world.person()
@@ -263,7 +288,8 @@ def test_more_than_was_paid_is_not_given_back(stripe: HonestStripe, adapter: Str
     part = refund_of(sent, paid, 1000)
     assert adapter.refund(part).state == OutcomeState.SUCCEEDED
 
-    assert adapter.refund(refund_of(sent, paid, 901)).state == OutcomeState.FAILED
+    refused = adapter.refund(refund_of(sent, paid, 901))
+    assert (refused.state, refused.retry) == (OutcomeState.FAILED, Retry.NEVER)
 
     for reference in (None, paid.reference, adapter.query_refund(part.number).reference):
         assert adapter.query_refund(part.number, reference).amount == 1000

@@ -134,9 +134,11 @@ def test_a_forged_webhook_is_refused_and_noted(
     reply = api.request("POST", "/webhooks/sandbox", headers=headers, data=body)
 
     assert (reply.status, reply.code) == (401, "bad_signature")
-    assert sql("SELECT data->>'code' AS code FROM audit_log WHERE action = 'notification.refuse'") == [
-        {"code": "bad_signature"}
-    ]
+    noted = sql(
+        "SELECT subject_kind, data->>'provider' AS provider, data->>'code' AS code"
+        " FROM audit_log WHERE action = 'notification.refuse'"
+    )
+    assert noted == [{"subject_kind": "provider", "provider": "sandbox", "code": "bad_signature"}]
     assert world.run_billing("inbox") == 0
     assert world.membership(person, circle)["status"] == "pending"
 
