@@ -85,7 +85,7 @@ def _judge(drawn: list[Mutant], tests: list[str], patience: float, *, again: boo
     ]
     if not to_judge:
         return
-    judge = Judge(to_judge, _paths(*GROUPS), FOLDER, ROOT, patience)
+    judge = Judge(to_judge, _paths(*GROUPS), FOLDER, ROOT, patience, known.values())
     options = ["-p", "no:terminal", "--capture=sys", "-m", "not reliability and not cluster"]
     pytest.main([*options, *tests], plugins=[judge])
     if judge.spoilt is not None:

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ _LONG_ENOUGH_SECONDS = 10.0
 _AT_LAST_SECONDS = 600.0
 # Tests that are watched between two savings.
 _AT_ONCE = 100
+# So much more likely a test notices a change of a function than of another in the same file, if it has noticed one.
+_NEARER = 10
+_AN_INSTANT = 0.001
 
 
 class TookTooLong(BaseException):
@@ -51,14 +54,26 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 
 class Judge:
-    def __init__(self, mutants: list[Mutant], paths: list[str], folder: Path, root: Path, patience: float) -> None:
-        """`paths`: all files that tests are watched for, of whichever group."""
+    def __init__(
+        self,
+        mutants: list[Mutant],
+        paths: list[str],
+        folder: Path,
+        root: Path,
+        patience: float,
+        known: Iterable[dict[str, Any]] = (),
+    ) -> None:
+        """`paths`: all files that tests are watched for, of whichever group. `known`: verdicts of before."""
         self._mutants = mutants
         self._paths = paths
         self._folder = folder
         self._root = root
         self._patience = patience
+        # Who noticed how many changes of a function, and of a file.
         self._noticed: dict[str, Counter[str]] = defaultdict(Counter)
+        for verdict in known:
+            if verdict["verdict"] == "noticed":
+                self._remember(verdict["path"], verdict["function"], verdict["by"])
         self._seen: dict[str, Any] = {}
         self.spoilt: str | None = None
         # From before the modules are imported.
@@ -178,8 +193,12 @@ class Judge:
             return found | {"verdict": "lived", "tests": asked, "all": asked == len(tests)}
         if not _run(self._items[noticed], _AT_LAST_SECONDS):
             raise Spoilt(f"{mutant.path}:{mutant.line} {noticed}")
-        self._noticed[f"{mutant.path} {mutant.function}"][noticed] += 1
+        self._remember(mutant.path, mutant.function, noticed)
         return found | {"verdict": "noticed", "tests": asked, "by": noticed}
+
+    def _remember(self, path: str, function: str, noticed: str) -> None:
+        self._noticed[path][noticed] += 1
+        self._noticed[f"{path} {function}"][noticed] += 1
 
     def _ask(self, tests: list[str]) -> tuple[str | None, int]:
         spent = time.monotonic() + self._patience
@@ -192,10 +211,15 @@ class Judge:
         return None, len(tests)
 
     def _tests_of(self, mutant: Mutant) -> list[str]:
-        """Return the tests of the mutant's lines: who noticed others of the function first, then the quickest."""
+        """Return the tests of the mutant's lines: first those that notice most a second, others by their length."""
         tests = {nodeid for line in mutant.lines for nodeid in self._by_line[mutant.path, line]}
-        before = self._noticed[f"{mutant.path} {mutant.function}"]
-        return sorted(tests, key=lambda nodeid: (-before[nodeid], self._seen[nodeid]["seconds"]))
+        of_file, of_function = self._noticed[mutant.path], self._noticed[f"{mutant.path} {mutant.function}"]
+
+        def order(nodeid: str) -> tuple[float, float]:
+            seconds = self._seen[nodeid]["seconds"]
+            return -(of_file[nodeid] + _NEARER * of_function[nodeid]) / max(seconds, _AN_INSTANT), seconds
+
+        return sorted(tests, key=order)
 
 
 def _run(item: pytest.Item, seconds: float) -> bool:
