@@ -178,3 +178,35 @@ def test_peers_are_asked_and_reminded_once(world: World, clock: ManualClock) -> 
 
     assert [one["kind"] for one in world.notices(second)] == ["peer_review_due", "peer_review_asked"]
     assert [one["kind"] for one in world.notices(first)] == ["peer_review_asked"]
+
+
+def test_what_a_teacher_asked_for_again_falls_to_the_teacher_if_peers_are_late(
+    world: World, clock: ManualClock
+) -> None:
+    assignment = peer_assignment(world, 1)
+    author, reviewer = (world.member(assignment.circle) for _ in range(2))
+    first = world.hand_in(assignment, author, "第一稿")
+    world.hand_in(assignment, reviewer, "忘评")
+    owner = assignment.circle.owner
+    world.review(first, owner, "redo")
+    second = world.hand_in(assignment, author, "第二稿")
+    assert owner.api.get(f"{assignment.path}/queue").ok()["items"] == [], "its peer is still to answer"
+
+    clock.advance(timedelta(days=3))
+    world.close_peer_reviews()
+
+    queue = owner.api.get(f"{assignment.path}/queue").ok()["items"]
+    assert second["id"] in {one["submission_id"] for one in queue}
+
+
+def test_a_teachers_verdict_stands_above_the_peers(world: World) -> None:
+    assignment = peer_assignment(world, 1)
+    author, reviewer = (world.member(assignment.circle) for _ in range(2))
+    work = world.hand_in(assignment, author, "一")
+    world.hand_in(assignment, reviewer, "二")
+    world.review(work, assignment.circle.owner, "excellent", score=9)
+
+    reviewer.api.post(f"/submissions/{work['id']}/peer-review", {"rubric": WORST}).ok(201)
+
+    mine = world.my_work(assignment, author)
+    assert (mine["state"], mine["score"]) == ("excellent", 9)

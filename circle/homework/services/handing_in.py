@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import func, select
 
 from circle.homework import events
 from circle.homework.errors import AlreadyPassed, NoAttemptsLeft, NothingChanged, TooLate
@@ -121,18 +121,23 @@ def _lateness(uow: UnitOfWork, assignment: Assignment, work: Work) -> timedelta:
 
 
 def _take_up(uow: UnitOfWork, assignment: Assignment, work: Work, submission: Submission) -> None:
-    """Let the new version wait for a teacher, unless peers are still to review."""
+    """Let the new version wait for a teacher, unless peers are still to review: a first one is about to get them."""
     work.attempts = submission.number
     work.submission_id, work.submitted_at = submission.id, uow.now
     work.state, work.score = WorkState.SUBMITTED, None
     work.claimed_by = work.claimed_until = None
-    if not (assignment.peer_reviewers and _peers_review(uow, work, submission)):
+    by_peers = assignment.peer_reviewers and (submission.number == 1 or _stays_with_peers(uow, work))
+    if not by_peers:
         work.waiting_since = uow.now
 
 
-def _peers_review(uow: UnitOfWork, work: Work, submission: Submission) -> bool:
-    """Peers are asked for a first version; later ones stay with those who have not answered yet."""
-    if submission.number == 1:
-        return True
-    still_open = exists().where(PeerTask.work_id == work.id, PeerTask.done_at.is_(None), PeerTask.lapsed_at.is_(None))
-    return bool(uow.session.scalar(select(still_open)))
+def _stays_with_peers(uow: UnitOfWork, work: Work) -> bool:
+    """Leave a later version to peers who have not answered yet, and to a teacher when the last of them is late."""
+    last_due = select(func.max(PeerTask.due_at)).where(
+        PeerTask.work_id == work.id, PeerTask.done_at.is_(None), PeerTask.lapsed_at.is_(None)
+    )
+    due_at = uow.session.scalar(last_due)
+    if due_at is not None:
+        # A teacher who asked for this version had ended the wait for peers.
+        work.peer_due_at = due_at
+    return due_at is not None
