@@ -110,7 +110,10 @@ class Assignment(Versioned, Base):
         return not self.hold_scores or self.scores_released_at is not None
 
     def due_of(self, work: "Work | None") -> datetime | None:
-        return (work.due_at if work else None) or self.due_at
+        """Return when it is due for a member: by their extension, or with everybody where that is later by now."""
+        if self.due_at is None or work is None or work.due_at is None:
+            return self.due_at
+        return max(self.due_at, work.due_at)
 
     def closes_for(self, work: "Work | None") -> datetime | None:
         """Return when a member may hand in no longer; an extension moves the cut-off as far as the due time."""

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from circle.circles.models import Circle, Tier
@@ -15,7 +15,8 @@ _Granted = aliased(Tier, name="granted")
 
 
 def due_of_member() -> ColumnElement[datetime | None]:
-    return func.coalesce(Work.due_at, Assignment.due_at)
+    """Return in SQL what `Assignment.due_of` does; the greatest of a time and a null is the time."""
+    return case((Assignment.due_at.is_not(None), func.greatest(Work.due_at, Assignment.due_at)))
 
 
 def owes() -> ColumnElement[bool]:

@@ -171,6 +171,37 @@ def test_an_extension_after_a_late_hand_in_forgives_the_penalty(world: World, cl
     assert world.review(late, circle.owner, "scored", score=90)["final_score"] == 90
 
 
+def test_an_extension_never_ends_before_everybodys_due_time(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    ill, well = world.member(circle), world.member(circle)
+    assignment = world.assignment(circle, late_policy="refused", remind_hours=0)
+    until = {"user_id": str(ill.id), "due_at": at(clock.now(), days=9)}
+    circle.owner.api.post(f"{assignment.path}/extensions", until).ok(201)
+
+    circle.owner.api.patch(assignment.path, {"due_at": at(clock.now(), days=14)}).ok()
+
+    clock.advance(12 * DAY)
+    assert world.my_work(assignment, ill)["due_at"] == "2026-03-15T04:00:00Z"
+    owing = circle.owner.api.get(f"{assignment.path}/missing").ok()["items"]
+    assert {one["due_at"] for one in owing} == {"2026-03-15T04:00:00Z"}
+    assert world.remind_about_homework() == 0
+    assert [world.hand_in(assignment, one)["late_seconds"] for one in (ill, well)] == [0, 0]
+
+
+def test_what_is_never_due_any_more_is_due_for_nobody(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    ill = world.member(circle)
+    assignment = world.assignment(circle, late_policy="refused")
+    until = {"user_id": str(ill.id), "due_at": at(clock.now(), days=9)}
+    circle.owner.api.post(f"{assignment.path}/extensions", until).ok(201)
+    circle.owner.api.patch(assignment.path, {"due_at": None}).ok()
+
+    clock.advance(20 * DAY)
+
+    assert world.remind_about_homework() == 0
+    assert world.hand_in(assignment, ill)["late_seconds"] == 0
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [("一二三四五", 5), ("one two three four five", 5), ("写了 three words 啊!", 5), ("don't stop 写作吧", 5)],

@@ -123,8 +123,9 @@ def _apply(assignment: Assignment, fields: Mapping[str, Any]) -> None:
         require_rubric(assignment.rubric)
     if assignment.rubric and "max_score" not in fields:
         assignment.max_score = points_of(assignment.rubric)
-    if assignment.due_at is None or assignment.last_due_at is None or assignment.due_at > assignment.last_due_at:
-        assignment.last_due_at = assignment.due_at
+    if assignment.due_at is not None:
+        # Never earlier again: somebody's extension may be behind it.
+        assignment.last_due_at = max(assignment.due_at, assignment.last_due_at or assignment.due_at)
 
 
 def _require_dates(uow: UnitOfWork, assignment: Assignment, changed: set[str]) -> None:

@@ -64,8 +64,10 @@ def _by_due_time(
     uow: UnitOfWork, assignment: Assignment, user_ids: Sequence[UUID]
 ) -> Mapping[datetime | None, Sequence[UUID]]:
     """Return members by when it is due for them: an extension is their own."""
-    extended = select(Work.user_id, Work.due_at).where(
-        Work.assignment_id == assignment.id, Work.user_id.in_(user_ids), Work.due_at.is_not(None)
+    extended = (
+        select(Work.user_id, due_of_member().label("due_at"))
+        .join(Assignment, Assignment.id == Work.assignment_id)
+        .where(Assignment.id == assignment.id, Work.user_id.in_(user_ids), Work.due_at.is_not(None))
     )
     own = {row.user_id: row.due_at for row in uow.session.execute(extended)}
     grouped: defaultdict[datetime | None, list[UUID]] = defaultdict(list)
