@@ -25,6 +25,13 @@ def owes() -> ColumnElement[bool]:
     return or_(func.coalesce(Work.attempts, 0) == 0, again)
 
 
+def is_active(circle_id: Any, user_id: Any) -> ColumnElement[bool]:
+    """Tell in SQL whether somebody is a member of a circle now: who has left, or let it lapse, reviews nothing."""
+    return exists().where(
+        Membership.circle_id == circle_id, Membership.user_id == user_id, Membership.status == Status.ACTIVE
+    )
+
+
 def select_addressees(now: datetime, *columns: Any) -> Select[*tuple[Any, ...]]:
     """Select assignments × the members that each is asked of, with their `Work` if there is one.
 

@@ -210,3 +210,19 @@ def test_a_teachers_verdict_stands_above_the_peers(world: World) -> None:
 
     mine = world.my_work(assignment, author)
     assert (mine["state"], mine["score"]) == ("excellent", 9)
+
+
+def test_who_has_left_is_neither_asked_nor_reminded(world: World, clock: ManualClock) -> None:
+    assignment = peer_assignment(world, 1)
+    first, second, third = (world.member(assignment.circle) for _ in range(3))
+    world.hand_in(assignment, first, "独自一人")
+    first.api.post(f"{assignment.circle.path}/leave").ok()
+
+    world.hand_in(assignment, second, "等人评")
+    second.api.post(f"{assignment.circle.path}/leave").ok()
+    work = world.hand_in(assignment, third, "也等")
+
+    assert first.api.get(f"/submissions/{work['id']}").status == 404
+    assert [one["kind"] for one in world.notices(first)] == []
+    clock.advance(timedelta(days=2, hours=1))
+    assert world.remind_about_homework() == 1, "the one who stayed"

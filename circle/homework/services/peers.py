@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from circle.homework import events
 from circle.homework.models import Assignment, Work
 from circle.homework.review_models import PeerTask
+from circle.homework.roster import is_active
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 
@@ -51,8 +52,9 @@ class _Arrival:
         work.peer_due_at = self._due_at
 
     def find_reviewers(self) -> None:
-        """Ask those who have the fewest reviews to give, and fewer than all should."""
-        for reviewer in self._others(Work.peer_given, self._wanted, but=self._reviewers):
+        """Ask those who have the fewest reviews to give, and fewer than all should; not who is no member any more."""
+        present = is_active(self._assignment.circle_id, Work.user_id)
+        for reviewer in self._others(Work.peer_given, self._wanted, present, but=self._reviewers):
             self._ask(reviewer=reviewer, author=self._work)
 
     def find_authors(self, *, even_if_full: bool = False) -> None:
@@ -90,13 +92,18 @@ class _Arrival:
             self._uow.emit(events.PeerReviewsAsked(one.circle_id, one.id, one.title, asked, self._due_at))
 
     def _others(
-        self, count: InstrumentedAttribute[int], limit: int, *, but: set[UUID], even_if_full: bool = False
+        self,
+        count: InstrumentedAttribute[int],
+        limit: int,
+        *which: ColumnElement[bool],
+        but: set[UUID],
+        even_if_full: bool = False,
     ) -> Sequence[Work]:
         if limit <= 0:
             return ()
         found = (
             select(Work)
-            .where(Work.assignment_id == self._assignment.id, Work.attempts > 0, Work.user_id.not_in(but))
+            .where(Work.assignment_id == self._assignment.id, Work.attempts > 0, Work.user_id.not_in(but), *which)
             .order_by(count, Work.id)
             .limit(limit)
         )
@@ -106,9 +113,12 @@ class _Arrival:
 
     def _movable(self, limit: int) -> Sequence[PeerTask]:
         nobody_began = (PeerTask.begun_at.is_(None), PeerTask.done_at.is_(None), PeerTask.lapsed_at.is_(None))
+        present = is_active(self._assignment.circle_id, PeerTask.reviewer_id)
         return self._uow.session.scalars(
             select(PeerTask)
-            .where(PeerTask.assignment_id == self._assignment.id, PeerTask.work_id != self._work.id, *nobody_began)
+            .where(
+                PeerTask.assignment_id == self._assignment.id, PeerTask.work_id != self._work.id, *nobody_began, present
+            )
             .order_by(PeerTask.assigned_at.desc(), PeerTask.id.desc())
             .limit(limit)
             .with_for_update(skip_locked=True)

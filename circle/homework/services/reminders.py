@@ -19,7 +19,7 @@ from circle.homework.errors import NotOpenYet
 from circle.homework.models import Assignment, Reminder, Work
 from circle.homework.policy import require_taught
 from circle.homework.review_models import PeerTask
-from circle.homework.roster import due_of_member, owes, select_addressees
+from circle.homework.roster import due_of_member, is_active, owes, select_addressees
 from circle.kernel.caller import Caller
 from circle.kernel.clock import local_day
 from circle.kernel.uow import UnitOfWork
@@ -111,6 +111,7 @@ def remind_peers(uow: UnitOfWork) -> int:
             PeerTask.due_at <= uow.now + PEER_WARNING,
             Assignment.deleted_at.is_(None),
             Circle.closed_at.is_(None),
+            is_active(Assignment.circle_id, PeerTask.reviewer_id),
             ~_sent(PeerTask.assignment_id, PeerTask.reviewer_id, func.concat("peer:", PeerTask.id)),
         )
         .order_by(PeerTask.due_at)
