@@ -23,7 +23,7 @@ class HomeworkDueSoon(_HomeworkEvent):
 
 @dataclass(frozen=True, slots=True)
 class HomeworkOverdue(_HomeworkEvent):
-    """These members have handed in nothing, and the due time is over."""
+    """These members owed it when the due time was over, and still do."""
 
     user_ids: Sequence[UUID]
     due_at: datetime

@@ -268,7 +268,7 @@ NOTICES: Mapping[Kind, Notice] = {
     ),
     Kind.HOMEWORK_OVERDUE: Notice(
         Text("作业“{title}”已过截止时间", "'{title}' was due"),
-        Text("截止时间是 {due}，“{circle}”还没有收到。", "It was due {due}; {circle} got nothing from you."),
+        Text("截止时间是 {due}，“{circle}”还在等你的作业。", "It was due {due}; {circle} still waits for your work."),
         email=True,
     ),
     Kind.HOMEWORK_REVIEWED: Notice(

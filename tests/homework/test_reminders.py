@@ -174,3 +174,18 @@ def test_nobody_is_reminded_of_what_has_not_opened(world: World, clock: ManualCl
 
     assert circle.owner.api.post(f"{assignment.path}/remind").code == "not_open_yet"
     assert world.remind_about_homework() == 0
+
+
+def test_what_was_to_be_done_again_in_time_is_told_of_too(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    in_time, late = world.member(circle), world.member(circle)
+    assignment = world.assignment(circle, redo_until_passed=True, remind_hours=0)
+    works = [world.hand_in(assignment, one, one.email) for one in (in_time, late)]
+    world.review(works[0], circle.owner, "redo")
+    clock.advance(7 * DAY + HOUR)
+    world.review(works[1], circle.owner, "redo")
+
+    assert world.remind_about_homework() == 1
+    assert world.remind_about_homework() == 0
+    assert kinds(world, in_time) == ["homework_overdue", "homework_reviewed"]
+    assert kinds(world, late) == ["homework_reviewed"]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, exists, func, literal, select
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from circle.circles.models import Circle
@@ -18,7 +18,7 @@ from circle.homework import events
 from circle.homework.errors import NotOpenYet
 from circle.homework.models import Assignment, Reminder, Work
 from circle.homework.policy import require_taught
-from circle.homework.review_models import PeerTask
+from circle.homework.review_models import PeerTask, Review
 from circle.homework.roster import due_of_member, is_active, owes, select_addressees
 from circle.kernel.caller import Caller
 from circle.kernel.clock import local_day
@@ -91,11 +91,20 @@ def remind_due_soon(uow: UnitOfWork) -> int:
 
 
 def remind_overdue(uow: UnitOfWork) -> int:
-    """Tell a batch of members, once, that nothing came from them in time; return how many."""
+    """Tell a batch of members, once, that what they owed did not come in time; return how many.
+
+    Whoever was asked to do it again when it was due already has just been told so.
+    """
     due_at = due_of_member()
     since = uow.now - TELL_OVERDUE_WITHIN
     over = and_(Assignment.last_due_at > since, due_at <= uow.now, due_at > since)
-    return _remind_by_due(uow, "overdue", events.HomeworkOverdue, over, func.coalesce(Work.attempts, 0) == 0)
+    asked_in_time = exists().where(
+        Review.submission_id == Work.submission_id,
+        ~Review.peer,
+        func.coalesce(Review.edited_at, Review.created_at) < due_at,
+    )
+    owed_in_time = and_(owes(), or_(func.coalesce(Work.attempts, 0) == 0, asked_in_time))
+    return _remind_by_due(uow, "overdue", events.HomeworkOverdue, over, owed_in_time)
 
 
 def remind_peers(uow: UnitOfWork) -> int:
