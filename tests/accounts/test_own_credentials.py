@@ -1,6 +1,7 @@
 """Sessions and tokens are ended by whose they are, and by nobody else."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -16,6 +17,7 @@ def test_nobody_ends_a_credential_of_somebody_else(world: World, what: str) -> N
     owner.api.delete(path).ok(204)
 
     assert owner.api.delete(path).status in {401, 404}, "it has ended"
+    assert other.api.delete(f"{path.rpartition('/')[0]}/{uuid4()}").status == 404, "there is none"
 
 
 def _credential_of(person: Any, what: str) -> str:

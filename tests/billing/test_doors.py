@@ -55,6 +55,16 @@ def test_who_is_gone_pays_no_more_whatever_else_has_happened(world: World, clock
     assert [one["label"] for one in other.api.get("/me/payment-methods").ok()["items"]] == ["ok"]
 
 
+def test_who_pays_is_not_let_in_for_nothing_beside_it(world: World) -> None:
+    circle = world.circle(tiers=(("读者", 1, 1900), ("免费", 2, 0)))
+    member = world.paying_member(circle, circle.tier(1))
+
+    sent = {"price_id": str(circle.tier(2).price_id), "collection": "manual"}
+
+    assert member.api.post(f"{circle.path}/join", sent).code == "already_a_member"
+    assert world.membership(member, circle)["tier"]["rank"] == 1
+
+
 def test_an_approval_stands_where_the_wish_can_not_be_had_any_more(world: World, clock: ManualClock) -> None:
     circle = world.circle(join_policy="approval")
     until = (clock.now() + timedelta(hours=1)).isoformat()

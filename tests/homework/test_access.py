@@ -74,6 +74,18 @@ def test_homework_for_named_members_is_theirs_alone(world: World) -> None:
     world.hand_in(assignment, named)
 
 
+def test_whoever_handed_something_in_keeps_it(world: World) -> None:
+    circle = world.circle()
+    former, named = world.member(circle), world.member(circle)
+    assignment = world.assignment(circle, audience={"kind": "named", "user_ids": [str(former.id)]})
+    world.hand_in(assignment, former)
+
+    circle.owner.api.patch(assignment.path, {"audience": {"kind": "named", "user_ids": [str(named.id)]}}).ok()
+
+    assert [one.api.get(assignment.path).status for one in (former, named, world.member(circle))] == [200, 200, 404]
+    assert former.api.post(f"{assignment.path}/submissions", {"body": "再交"}).code == "not_addressed"
+
+
 def test_a_cohort_is_who_joined_within_a_span(world: World, clock: ManualClock) -> None:
     circle = world.circle()
     now = clock.now()
