@@ -48,6 +48,20 @@ def test_a_subscription_that_never_began_is_canceled_by_its_member_and_expires_b
     assert [expired[name] for name in ("status", "canceled_at", "ended_at")] == ["expired", None, end]
 
 
+def test_only_the_coupon_of_what_expired_has_its_use_back(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    for code in ("GONE", "KEPT"):
+        world.coupon(circle, code, max_uses=1)
+        world.join(world.person(), circle, coupon=code)
+        clock.advance(timedelta(minutes=15))
+
+    clock.advance(timedelta(minutes=1))
+    assert world.run_billing("expire_checkouts") == 1
+
+    coupons = circle.owner.api.get(f"{circle.path}/coupons").ok()["items"]
+    assert {one["code"]: one["uses"] for one in coupons} == {"GONE": 0, "KEPT": 1}
+
+
 def test_what_is_paid_does_not_expire(world: World, clock: ManualClock) -> None:
     world.paying_member(world.circle())
 
