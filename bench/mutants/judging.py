@@ -211,15 +211,17 @@ class Judge:
         return None, len(tests)
 
     def _tests_of(self, mutant: Mutant) -> list[str]:
-        """Return the tests of the mutant's lines: first those that notice most a second, others by their length."""
+        """Return the tests of the mutant's lines: those that notice most a second, then the quickest of each file."""
         tests = {nodeid for line in mutant.lines for nodeid in self._by_line[mutant.path, line]}
         of_file, of_function = self._noticed[mutant.path], self._noticed[f"{mutant.path} {mutant.function}"]
-
-        def order(nodeid: str) -> tuple[float, float]:
-            seconds = self._seen[nodeid]["seconds"]
-            return -(of_file[nodeid] + _NEARER * of_function[nodeid]) / max(seconds, _AN_INSTANT), seconds
-
-        return sorted(tests, key=order)
+        quickest = sorted(tests, key=lambda nodeid: self._seen[nodeid]["seconds"])
+        asked = Counter[str]()
+        order: dict[str, tuple[float, int]] = {}
+        for nodeid in quickest:
+            file, seconds = nodeid.partition("::")[0], max(self._seen[nodeid]["seconds"], _AN_INSTANT)
+            order[nodeid] = -(of_file[nodeid] + _NEARER * of_function[nodeid]) / seconds, asked[file]
+            asked[file] += 1
+        return sorted(quickest, key=order.__getitem__)
 
 
 def _run(item: pytest.Item, seconds: float) -> bool:
