@@ -67,7 +67,7 @@ def coupon(one: Coupon) -> Json:
 
 
 def _coupon(row: Row) -> Json:
-    hidden = {"amount", "currency", "created_by"}
+    hidden = {"currency", "created_by"}
     amount = None if row["amount"] is None else money(row["amount"], row["currency"])
     return {**{name: value for name, value in row.items() if name not in hidden}, "amount": amount}
 

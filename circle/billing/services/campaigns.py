@@ -65,7 +65,6 @@ def start_campaign(
         rises=rises,
         effective_at=effective_at,
         created_by=caller.user_id,
-        withdrawn=False,
         created_at=uow.now,
     )
     uow.session.add(campaign)

@@ -105,7 +105,7 @@ def void_unpaid(uow: UnitOfWork, invoice: Invoice, *, canceled: bool = False) ->
 
 def write_off(uow: UnitOfWork, invoices: Sequence[Invoice]) -> None:
     """Give up renewals that could not be collected: they stand for no period any more, others may take their place."""
-    close_unpaid(uow, invoices, InvoiceStatus.UNCOLLECTIBLE, canceled=True)
+    close_unpaid(uow, invoices, InvoiceStatus.UNCOLLECTIBLE)
     for invoice in invoices:
         invoice.period_no = None
 

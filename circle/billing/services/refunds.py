@@ -158,10 +158,8 @@ def _new_refund(
         currency=currency,
         reason=reason,
         requested_by=actor.user_id if actor else None,
-        surplus=False,
         status=RefundStatus.PENDING,
         lease_until=uow.now,
-        tries=0,
         created_at=uow.now,
     )
     uow.session.add(refund)
