@@ -42,6 +42,29 @@ def test_what_an_owner_does_to_money_is_recorded(world: World, clock: Any, sql: 
     assert {row["actor_id"] for row in found if row["action"].startswith(money)} == {owner.id}
 
 
+def test_what_is_done_to_prices_is_recorded_with_its_figures(world: World, sql: Any) -> None:
+    circle = world.circle()
+    world.coupon(circle)
+    tier = circle.tier(1)
+    sent = {"from_price_id": str(tier.price_id), "to_price_id": world.price(circle, tier, 900)}
+    path = f"{circle.path}/price-campaigns"
+    campaign = circle.owner.api.post(path, {**sent, "effective_on": "2026-04-15"}).ok(201)
+    for _ in range(2):
+        circle.owner.api.delete(f"/price-campaigns/{campaign['id']}").ok(204)
+
+    found = sql(
+        "SELECT action, subject_id, data FROM audit_log WHERE circle_id = :circle ORDER BY id", circle=circle.id
+    )
+
+    told = [row for row in found if row["action"].startswith(("coupon.", "price_campaign."))]
+    assert [(row["action"], row["data"]) for row in told] == [
+        ("coupon.create", {"code": "SPRING", "percent": 20, "amount": None, "duration": "once"}),
+        ("price_campaign.start", {"before": 1900, "after": 900}),
+        ("price_campaign.withdraw", {}),
+    ]
+    assert {row["subject_id"] for row in told[1:]} == {UUID(campaign["id"])}
+
+
 def test_a_refund_that_fails_is_recorded(world: World, sql: Any) -> None:
     circle = world.circle()
     member = world.paying_member(circle)

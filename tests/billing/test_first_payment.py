@@ -17,6 +17,7 @@ def test_a_person_pays_and_is_a_member(world: World) -> None:
     assert joined["membership"]["status"] == "pending"
     assert joined["subscription"]["status"] == "incomplete"
     assert joined["checkout"]["amount"] == {"amount": 9900, "currency": "CNY"}
+    assert joined["checkout"]["price"]["id"] == str(circle.tier(2).price_id)
     assert answer == {"status": "succeeded", "action": None, "code": None, "retry": None}
     membership = world.membership(person, circle)
     assert membership["status"] == "active"

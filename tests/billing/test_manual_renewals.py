@@ -73,21 +73,6 @@ def test_the_anchor_survives_an_early_payment_and_moves_with_a_late_one(world: W
     assert ends == ["2026-05-01", "2026-06-04", "2026-07-04"]
 
 
-def test_reminders_come_once_each_and_end_with_the_payment(world: World, clock: ManualClock) -> None:
-    circle = world.circle()
-    late, prompt, gone = (world.subscriber(circle, collection="manual") for _ in range(3))
-    world.live_until(clock, "2026-03-26T04:00:00Z", every=timedelta(days=5))
-    assert [len(world.notices(one, "membership_expiring")) for one in (late, prompt, gone)] == [1, 1, 1]
-    world.pay(prompt, world.steer(prompt, "renew").ok()["checkout"])
-    world.steer(gone, "cancel").ok()
-
-    world.live_until(clock, "2026-04-10T04:00:00Z")
-
-    assert [len(world.notices(one, "membership_expiring")) for one in (late, prompt, gone)] == [3, 1, 1]
-    assert [len(world.notices(one, "renewal_overdue")) for one in (late, prompt, gone)] == [2, 0, 0]
-    assert [world.subscription(one)["status"] for one in (late, prompt, gone)] == ["expired", "active", "canceled"]
-
-
 def test_reminders_that_were_missed_are_not_sent_in_a_burst(world: World, clock: ManualClock) -> None:
     member = world.subscriber(world.circle(), collection="manual")
     world.live_until(clock, "2026-03-20T04:00:00Z", every=timedelta(days=19))

@@ -21,9 +21,9 @@ def test_each_day_of_the_list_reminds_those_who_have_not_paid(
     world: World, clock: ManualClock, days: list[datetime]
 ) -> None:
     circle = world.circle()
-    late, prompt = (world.subscriber(circle, collection="manual") for _ in range(2))
+    late, prompt, gone = (world.subscriber(circle, collection="manual") for _ in range(3))
     clock.advance(timedelta(days=19))
-    assert world.run_billing("bill", "remind") == 2, "both are billed, and nobody is reminded yet"
+    assert world.run_billing("bill", "remind") == 3, "all are billed, and nobody is reminded yet"
 
     reminded = []
     for day in days:
@@ -33,8 +33,12 @@ def test_each_day_of_the_list_reminds_those_who_have_not_paid(
         reminded.append(world.run_billing("remind"))
         if day == days[0]:
             world.pay(prompt, world.steer(prompt, "renew").ok()["checkout"])
+            world.steer(gone, "cancel").ok()
 
-    assert reminded == [2, 1, 1, 1, 1, 0]
+    assert reminded == [3, 1, 1, 1, 1, 0]
     kinds = ("membership_expiring", "renewal_overdue")
-    assert [[len(world.notices(one, kind)) for kind in kinds] for one in (late, prompt)] == [[3, 2], [1, 0]]
+    told = [[len(world.notices(one, kind)) for kind in kinds] for one in (late, prompt, gone)]
+    assert told == [[3, 2], [1, 0], [1, 0]]
+    clock.advance(timedelta(days=1))
     world.run_billing("end")
+    assert [world.subscription(one)["status"] for one in (late, prompt, gone)] == ["expired", "active", "canceled"]

@@ -38,20 +38,6 @@ def test_a_cancelled_member_is_not_charged(world: World, clock: ManualClock, sql
     assert charges(sql) == 1
 
 
-def test_cancelling_between_the_plan_and_the_charge(world: World, clock: ManualClock, sql: Any) -> None:
-    member = world.subscriber(world.circle())
-    world.live_until(clock, "2026-04-01T03:00:00Z", every=EIGHT_DAYS)
-    clock.advance(timedelta(hours=1))
-    world.run_billing("bill")
-
-    world.steer(member, "cancel").ok()
-    world.run_renewals()
-
-    [attempt] = world.renewals(member)[0]["attempts"]
-    assert (attempt["status"], attempt["failure_code"]) == ("failed", "closed")
-    assert charges(sql) == 1
-
-
 @pytest.mark.parametrize("way", ["slow", "lost_answer", "pending_then_ok", "lost_request"])
 def test_cancelling_while_a_charge_is_under_way_brings_the_money_back(
     world: World, clock: ManualClock, sql: Any, way: str
