@@ -77,6 +77,10 @@ ABOUT_OTHERS: dict[str, str] = {
     "camps.created_by": "belongs to the circle",
     "check_ins.noted_by": "the row is the author's",
     "certificates.revoked_by": "the row is the holder's",
+    "check_ins.removed_by": "the row is the author's",
+    "posts.digest_by": "the row is the author's",
+    "posts.trashed_by": "the row is the author's",
+    "audit_log.actor_id": "who did what, by bare ids; append-only by privilege",
     "coupons.created_by": "belongs to the circle",
     "gifts.claimed_by": "the row is the buyer's; the term that it gave is among the grants",
     "price_campaigns.created_by": "belongs to the circle",
@@ -84,6 +88,14 @@ ABOUT_OTHERS: dict[str, str] = {
     "payouts.requested_by": "accounting; belongs to the circle",
     "fingerprints.confirmed_by": "an operator's act",
 }
+
+# Ids that name no row by a foreign key and that are of things, never of the people in ABOUT_OTHERS.
+BARE_IDS_OF_THINGS = frozenset(
+    {
+        *("subject_id", "source_id", "item_id", "circle_id", "post_id", "import_id", "submission_id", "showcased_id"),
+        *("media_id", "avatar_media_id", "cover_media_id", "attached_to", "notification_id", "after_id"),
+    }
+)
 
 # Tables of OWNED whose rows are deleted with the account.
 GONE = frozenset(
@@ -120,6 +132,7 @@ EMPTIED: dict[str, frozenset[str]] = {
 # Texts of OWNED tables that stay under the bare id, and why.
 KEPT: dict[str, tuple[frozenset[str], str]] = {
     "users": (frozenset({"display_name", "language", "timezone"}), "the name becomes that of a deleted account"),
+    "reports": (frozenset({"reason"}), "a code word"),
     "circles": (
         frozenset({"slug", "name", "description", "category", "timezone", "rules", "questionnaire"}),
         "an owner deletes the account after closing the circle, which its members may still read",
@@ -166,7 +179,6 @@ WORDS_OF_OURS = frozenset(
         "currency",
         "collection",
         "outcome",
-        "reason",
         "verdict",
         "subject_kind",
         "access_level",
@@ -220,7 +232,7 @@ OF_NOBODY: dict[str, tuple[frozenset[str], str]] = {
     "post_revisions": (frozenset({"title", "body"}), "goes with the post"),
     "provider_events": (frozenset({"event_id", "number", "reference", "result"}), "accounting"),
     "reconciliation_findings": (frozenset({"number", "what", "note"}), "accounting"),
-    "refunds": (frozenset({"number", "reference"}), "accounting"),
+    "refunds": (frozenset({"number", "reference", "reason"}), "accounting: why money went back is a part of it"),
     "review_revisions": (frozenset({"rubric", "body"}), "goes with the review"),
     "sandbox_charges": (frozenset({"number", "token", "code", "action_url"}), "the play provider's books"),
     "sandbox_events": (frozenset({"number"}), "the play provider's books"),
@@ -236,7 +248,8 @@ OF_NOBODY: dict[str, tuple[frozenset[str], str]] = {
     "tiers": (frozenset({"name", "description"}), "the circle's"),
 }
 
-# Never in the copy: what proves a person, and what a creator noted for themselves.
+# Never in the copy: what proves a person, and what others do with what is theirs. Scores that are held back and authors
+# who are anonymous are told as everywhere else (`circle/homework/told.py`).
 HIDDEN = frozenset(
     {
         "users.password_hash",
@@ -244,5 +257,9 @@ HIDDEN = frozenset(
         "personal_tokens.token_hash",
         "gifts.code_hash",
         "memberships.note",
+        # Whether a teacher has looked already, and which, tells of a judgement that may be held back.
+        "works.waiting_since",
+        "works.claimed_by",
+        "works.claimed_until",
     }
 )

@@ -9,6 +9,7 @@ from sqlalchemy import Column, ColumnElement, Table, Text, and_, cast, false, fu
 
 from circle.accounts.models import User
 from circle.data_map import EMPTIED, GONE, HIDDEN, OWNED
+from circle.homework.told import told_columns
 from circle.kernel.db import Base
 from circle.kernel.uow import UnitOfWork, Units
 
@@ -25,7 +26,9 @@ class DataMap:
 
     @staticmethod
     def _rows(uow: UnitOfWork, table: Table, column: str, user_id: UUID) -> list[dict[str, Any]]:
-        shown = [one for one in table.columns if f"{table.name}.{one.name}" not in HIDDEN]
+        told = told_columns()
+        names = {one.name: f"{table.name}.{one.name}" for one in table.columns}
+        shown = [told.get(name, table.c[column]).label(column) for column, name in names.items() if name not in HIDDEN]
         rows = uow.session.execute(select(*shown).where(table.c[column] == user_id).order_by(*table.primary_key))
         return [{name: _plain(value) for name, value in row.items()} for row in rows.mappings()]
 

@@ -1,13 +1,25 @@
 """A person's copy of everything about them, and the map that says where it is."""
 
+import json
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column
+import pytest
+from sqlalchemy import Column, Uuid
 
-from circle.data_map import ABOUT_OTHERS, EMPTIED, GONE, HIDDEN, KEPT, OF_NOBODY, OWNED, WORDS_OF_OURS
+from circle.data_map import (
+    ABOUT_OTHERS,
+    BARE_IDS_OF_THINGS,
+    EMPTIED,
+    GONE,
+    HIDDEN,
+    KEPT,
+    OF_NOBODY,
+    OWNED,
+    WORDS_OF_OURS,
+)
 from circle.jobs import load_job
 from circle.kernel.clock import ManualClock
 from circle.kernel.uow import Units
@@ -15,6 +27,8 @@ from circle.models import Base
 from circle.notifications.kinds import Kind
 from circle.notifications.services.sending import notify
 from circle.personal_data import deleted_are_forgotten, left_behind
+from tests.architecture.sources import ROOT
+from tests.builders.homework import RUBRIC
 from tests.builders.people import Person
 from tests.client import World
 
@@ -35,9 +49,58 @@ def test_a_person_gets_a_copy_of_everything_about_them(world: World) -> None:
 
 
 def test_no_secret_is_in_the_copy(world: World) -> None:
-    sections = world.person().api.get("/me/export").ok()["sections"]
+    circle = world.circle()
+    person = world.member(circle)
+    circle.owner.api.patch(f"{circle.path}/members/{person.id}", {"note": "写小说的"}).ok()
+    person.api.post("/me/tokens", {"name": "script", "scopes": ["read"]}).ok(201)
 
-    assert not {f"{table}.{name}" for table, rows in sections.items() for row in rows for name in row} & HIDDEN
+    sections = person.api.get("/me/export").ok()["sections"]
+
+    told = {f"{table}.{name}" for table, rows in sections.items() for row in rows for name in row}
+    assert {"sessions.device_name", "personal_tokens.hint", "memberships.alias"} <= told
+    assert not told & HIDDEN
+    assert "写小说的" not in str(sections)
+
+
+def test_what_proves_a_person_is_in_no_copy() -> None:
+    owned = (column for name in OWNED for column in Base.metadata.tables[name].columns)
+    proofs = {f"{column.table.name}.{column.name}" for column in owned if column.name.endswith("_hash")}
+
+    assert proofs <= HIDDEN
+
+
+def test_the_copy_tells_no_score_that_is_held_back(world: World) -> None:
+    circle = world.circle()
+    person, homework = world.member(circle), world.assignment(circle, hold_scores=True)
+    world.review(world.hand_in(homework, person), circle.owner, "scored", score=61)
+
+    before = work_in_the_copy(person)
+    circle.owner.api.post(f"{homework.path}/release").ok()
+    after = work_in_the_copy(person)
+
+    assert (before["state"], before["score"]) == ("submitted", None)
+    assert (after["state"], after["score"]) == ("scored", 61)
+    assert not before.keys() & {"waiting_since", "claimed_by"}
+
+
+def work_in_the_copy(person: Person) -> Any:
+    [work] = person.api.get("/me/export").ok()["sections"]["works"]
+    return work
+
+
+@pytest.mark.parametrize("anonymous", [True, False])
+def test_the_copy_names_no_peer_who_is_anonymous(world: World, *, anonymous: bool) -> None:
+    circle = world.circle()
+    peers = [world.member(circle) for _ in range(2)]
+    homework = world.assignment(
+        circle, rubric=RUBRIC, peer_review={"reviewers": 1, "days": 3, "anonymous": anonymous}, visibility="never"
+    )
+    for one in peers:
+        world.hand_in(homework, one)
+
+    [task] = peers[0].api.get("/me/export").ok()["sections"]["peer_tasks"]
+
+    assert task["author_id"] == (None if anonymous else str(peers[1].id))
 
 
 def test_every_column_that_points_at_people_is_on_the_map() -> None:
@@ -53,11 +116,17 @@ def test_every_column_that_points_at_people_is_on_the_map() -> None:
 
 
 def points_at_people(column: Column[Any]) -> bool:
-    """Directly, or with the row that it hangs on, such as a day of a member of a camp."""
+    """Directly, with the row that it hangs on, such as a day of a member of a camp, or by a bare id."""
+    if not (column.foreign_keys or column.primary_key or column.name in BARE_IDS_OF_THINGS):
+        return holds_ids(column)
     return any(
         key.column.table.name == "users" or (key.column.name != "id" and points_at_people(key.column))
         for key in column.foreign_keys
     )
+
+
+def holds_ids(column: Column[Any]) -> bool:
+    return isinstance(column.type, Uuid)
 
 
 def test_every_text_is_on_the_map() -> None:
@@ -75,6 +144,38 @@ def test_every_text_is_on_the_map() -> None:
     assert not emptied & stays
     assert OWNED.keys() >= GONE | EMPTIED.keys() | KEPT.keys()
     assert not OWNED.keys() & OF_NOBODY.keys()
+
+
+def test_no_word_of_ours_is_typed_by_people() -> None:
+    """A column of such a name is on no map, so nothing free may be sent under it."""
+    known = {
+        "provider": "one of those that are set up",
+        "source": "of an import, which keeps it in its options",
+    }
+
+    assert typed_by_people() & WORDS_OF_OURS == known.keys()
+
+
+def typed_by_people() -> set[str]:
+    """The names of all texts in the bodies of requests that are no choice and have no form."""
+    document = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))
+    sent = [one["requestBody"] for path in document["paths"].values() for one in path.values() if "requestBody" in one]
+    shapes = [content["schema"] for body in sent for content in body["content"].values()]
+    found: set[str] = set()
+    met: set[str] = set()
+    while shapes:
+        shape = shapes.pop()
+        reference = shape.get("$ref", "").rpartition("/")[2]
+        if reference and reference not in met:
+            met.add(reference)
+            shapes.append(document["components"]["schemas"][reference])
+        for name, inner in shape.get("properties", {}).items():
+            shapes.append(inner)
+            if "string" in inner.get("type", ()) and not inner.keys() & {"enum", "format"}:
+                found.add(name)
+        shapes += [shape[name] for name in ("items", "additionalProperties") if isinstance(shape.get(name), dict)]
+        shapes += [one for name in ("allOf", "anyOf", "oneOf") for one in shape.get(name, ())]
+    return found
 
 
 def may_hold_text(column: Column[Any]) -> bool:
