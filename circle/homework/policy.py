@@ -28,7 +28,8 @@ from sqlalchemy.orm import aliased
 from circle.circles.models import Tier
 from circle.homework.errors import AssignmentLocked, NotAddressed, NotOpenYet
 from circle.homework.models import Assignment, AssignmentMember, Audience, Submission, Visibility, Work
-from circle.homework.review_models import PeerTask
+from circle.homework.review_models import PeerTask, Review
+from circle.homework.told import tells_author
 from circle.kernel.caller import Caller
 from circle.kernel.db import Query, constant
 from circle.kernel.errors import NotFound
@@ -325,6 +326,31 @@ def require_taught_submission(uow: UnitOfWork, caller: Caller, submission_id: UU
     shown = find_submission(uow, caller, submission_id)
     require_permission(uow, caller, shown.submission.circle_id, Permission.TEACH)
     return shown
+
+
+def reads_review(shown: SeenSubmission, caller: Caller, *, reviewer_id: UUID, verdict: str) -> bool:
+    """Tell whether a review of this version exists for the caller: as its writer, a teacher, or whom it is told to."""
+    if shown.is_own:
+        return tells_author(shown.seen.assignment, verdict)
+    return shown.seen.teaches or reviewer_id == caller.user_id
+
+
+def require_review(uow: UnitOfWork, caller: Caller, review_id: UUID) -> tuple[Review, SeenSubmission]:
+    """Return a review that the caller may read, and the version that it judges. Errors: NotFound."""
+    review = uow.session.get(Review, review_id)
+    if review is None:
+        raise NotFound
+    shown = find_submission(uow, caller, review.submission_id)
+    if not reads_review(shown, caller, reviewer_id=review.reviewer_id, verdict=review.verdict):
+        raise NotFound
+    return review, shown
+
+
+def require_taught_review(uow: UnitOfWork, caller: Caller, review_id: UUID) -> tuple[Review, SeenSubmission]:
+    """Return a review to a teacher of its circle, and what it judges. Errors: NotFound, MissingPermission."""
+    review, shown = require_review(uow, caller, review_id)
+    require_permission(uow, caller, review.circle_id, Permission.TEACH)
+    return review, shown
 
 
 def lock_work(uow: UnitOfWork, work_id: UUID) -> Work:

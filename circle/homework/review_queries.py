@@ -10,7 +10,7 @@ from circle.accounts.models import User
 from circle.accounts.queries import user_card
 from circle.homework.cards import review_card
 from circle.homework.models import Submission, Work
-from circle.homework.policy import SeenAssignment, find_submission, require_open, require_taught_submission
+from circle.homework.policy import SeenAssignment, find_submission, reads_review, require_open, require_taught_review
 from circle.homework.review_models import PeerTask, Review, ReviewRevision
 from circle.homework.told import tells_author
 from circle.kernel.caller import Caller
@@ -69,18 +69,14 @@ def review(uow: UnitOfWork, caller: Caller, review_id: UUID) -> Json:
     if row is None:
         raise NotFound
     shown = find_submission(uow, caller, row["submission_id"])
-    told = shown.is_own and tells_author(shown.seen.assignment, row["verdict"])
-    if not (told or (shown.seen.teaches and not shown.is_own) or row["reviewer_id"] == caller.user_id):
+    if not reads_review(shown, caller, reviewer_id=row["reviewer_id"], verdict=row["verdict"]):
         raise NotFound
     return review_card(_plain(row), shown.seen, attachments(uow, [review_id]), for_author=shown.is_own)
 
 
 def revisions(uow: UnitOfWork, caller: Caller, review_id: UUID, *, cursor: str | None, limit: int) -> Json:
     """Return what a review said before, latest first, to teachers. Errors: NotFound, MissingPermission."""
-    found = uow.session.get(Review, review_id)
-    if found is None:
-        raise NotFound
-    require_taught_submission(uow, caller, found.submission_id)
+    require_taught_review(uow, caller, review_id)
     before = _REVISIONS.decode(cursor)["number"] if cursor else _MOST_NUMBER
     kept = (
         select(ReviewRevision, User)

@@ -33,11 +33,8 @@ _READ = {
     }.items()
 }
 # About what is the caller's own, whether or not they see the thing: their work, their place in a circle, a bookmark
-# they keep, an offer made to them. And a review that is held back is no secret to whose work it judges.
-_OWN = re.compile(
-    r"/(bookmark|mine|consent|membership|leave|transfer|accept|join|exports)$"
-    r"|/reviews/\{review_id\}(/revisions)? @held_scores$"
-)
+# they keep, an offer made to them.
+_OWN = re.compile(r"/(bookmark|mine|consent|membership|leave|transfer|accept|join|exports)$")
 # What people and posts of the scene are called, and what is written below all titles.
 _NAMES = ("某人", "公开的标题", "付费的标题", "免费的节选", "正文")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -88,7 +85,7 @@ def _hidden_from() -> Iterator[tuple[Row, str]]:
     """The cells in which somebody is told of a thing that does not exist for them, or may not be opened."""
     for row in ROWS.values():
         read = ROWS.get(_READ.get(kind_of(row.route) or "", "") + (f" @{row.target}" if row.target else ""))
-        if read is None or _OWN.search(row.route) or _OWN.search(row.key):
+        if read is None or _OWN.search(row.route):
             continue
         for role, answer in row.cells.items():
             unseen = read.cells[role] == 404 and answer not in {401, 404}

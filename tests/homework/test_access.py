@@ -141,7 +141,8 @@ def test_reviews_are_for_the_author_and_teachers(world: World) -> None:
     assert (seen.json["reviews"], seen.json["state"]) == ([], None)
     assert fellow.api.get(f"/reviews/{review['id']}").status == 404
     assert author.api.get(f"/reviews/{review['id']}").ok()["body"] == "只对你说"
-    assert fellow.api.patch(f"/reviews/{review['id']}", {"body": "x"}).status == 403
+    assert fellow.api.patch(f"/reviews/{review['id']}", {"body": "x"}).status == 404
+    assert author.api.patch(f"/reviews/{review['id']}", {"body": "x"}).status == 403
 
 
 def test_files_are_as_visible_as_the_work(world: World) -> None:

@@ -7,9 +7,7 @@ from sqlalchemy import any_, literal, select
 from sqlalchemy.orm import aliased
 
 from circle.homework.models import Submission
-from circle.homework.policy import find_submission, require_open
-from circle.homework.review_models import Review
-from circle.homework.told import tells_author
+from circle.homework.policy import find_submission, require_open, require_review
 from circle.kernel.caller import Caller
 from circle.kernel.errors import Conflict, Forbidden, NotFound
 from circle.kernel.uow import UnitOfWork
@@ -22,7 +20,7 @@ def may_fetch(uow: UnitOfWork, caller: Caller, media: Media) -> bool:
         return False
     if media.purpose == Purpose.SUBMISSION:
         return any(_reads(find_submission, uow, caller, one) for one in _versions_with(uow, media))
-    read = {Purpose.ASSIGNMENT: require_open, Purpose.REVIEW: _require_review}[Purpose(media.purpose)]
+    read = {Purpose.ASSIGNMENT: require_open, Purpose.REVIEW: require_review}[Purpose(media.purpose)]
     return _reads(read, uow, caller, media.attached_to)
 
 
@@ -44,13 +42,3 @@ def _versions_with(uow: UnitOfWork, media: Media) -> Sequence[UUID]:
         .order_by(Submission.number.desc())
     )
     return uow.session.scalars(showing).all()
-
-
-def _require_review(uow: UnitOfWork, caller: Caller, review_id: UUID) -> None:
-    review = uow.session.get(Review, review_id)
-    if review is None:
-        raise NotFound
-    shown = find_submission(uow, caller, review.submission_id)
-    told = shown.is_own and tells_author(shown.seen.assignment, review.verdict)
-    if not (told or shown.seen.teaches or review.reviewer_id == caller.user_id):
-        raise NotFound

@@ -9,7 +9,7 @@ from sqlalchemy import exists, func, select
 from circle.homework import events
 from circle.homework.errors import AlreadyReviewed, OwnWork
 from circle.homework.models import Assignment, Submission, Work, WorkState
-from circle.homework.policy import SeenSubmission, lock_work, require_taught_submission
+from circle.homework.policy import SeenSubmission, lock_work, require_taught_review, require_taught_submission
 from circle.homework.review_models import Review, ReviewRevision
 from circle.homework.rubric import Judgement, after_penalty, judge
 from circle.homework.services.works import require_unclaimed
@@ -63,10 +63,9 @@ def edit_review(uow: UnitOfWork, caller: Caller, review_id: UUID, *, version: in
 
     Errors: NotFound, MissingPermission, OwnWork, StaleVersion, Invalid.
     """
-    review = uow.session.get(Review, review_id)
-    if review is None or review.peer:
+    review, shown = require_taught_review(uow, caller, review_id)
+    if review.peer:
         raise NotFound
-    shown = require_taught_submission(uow, caller, review.submission_id)
     if shown.is_own:
         raise OwnWork
     if review.reviewer_id != caller.user_id:
