@@ -23,9 +23,10 @@ from circle.kernel.uow import forbid_inside_unit_of_work
 # For everything: name, connection, sending, the head of the answer.
 MOST_SECONDS = 6.0
 _OK = range(200, 300)
-# Where IPv6 addresses hold an IPv4 address that is connected to in the end.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_TUNNELS = (_NAT64, ipaddress.ip_network("64:ff9b:1::/48"), ipaddress.ip_network("2002::/16"))
+# All of IPv6 that is given out (RFC 4291, IANA); elsewhere lie those that hold an IPv4 address, and the inside.
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+# Tunnels to IPv4 within it, what documents use, and relays into tunnels.
+_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("2001::/32", "2002::/16", "3fff::/20", "192.88.99.0/24")))
 
 Socket = Iterable[tuple[Any, ...]]
 
@@ -56,10 +57,10 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
-        elif ip.teredo is not None or any(ip in tunnel for tunnel in _TUNNELS):
+            return is_public(str(ip.ipv4_mapped))
+        if ip not in _GIVEN_OUT:
             return False
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
 def is_address(host: str) -> bool:

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
+import httpcore
 import orjson
 import pytest
 
@@ -224,6 +225,10 @@ INSIDE = [
     "127.0.0.1", "127.1.2.3", "0.1.2.3", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
     "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1",
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::",
+    "64:ff9b::a9fe:a9fe", "64:ff9b:1::7f00:1", "2002:a9fe:a9fe::1", "::127.0.0.1", "::10.0.0.1", "::ffff:0:7f00:1",
+    "fec0::1", "fe80::1%eth0", "fd00:ec2::254", "100::1", "2001:db8::1", "3fff::1", "5f00::1", "ff0e::1",
+    "192.88.99.1", "192.0.0.170", "198.51.100.1", "203.0.113.1", "240.0.0.1", "::ffff:224.0.0.1",
+    "::ffff:169.254.169.254",
 ]  # fmt: skip
 
 
@@ -235,6 +240,7 @@ def test_no_address_of_the_inside_is_public(address: str) -> None:
 def test_addresses_of_the_internet_are_public() -> None:
     assert is_public("93.184.216.34")
     assert is_public("2606:2800:220:1:248:1893:25c8:1946")
+    assert is_public("::ffff:93.184.216.34")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1"])
@@ -250,6 +256,48 @@ def test_a_name_that_means_the_inside_is_not_called(
     )
 
     assert (answer, bot.posts) == ((None, "the address is not public"), [])
+
+
+@pytest.mark.parametrize("host", ["2130706433", "017700000001", "0x7f.1", "127.1", "0", "[::ffff:7f00:1]"])
+def test_an_address_is_one_however_it_is_written(settings: Settings, bot: Bot, host: str) -> None:
+    """Some of these are names to `check_address`; whoever connects reads numbers in them."""
+    answer = HttpHooks(replace(settings, webhooks_private=False)).post(
+        f"http://{host}:{bot.server_address[1]}/", b"{}", key="k", secret="s"
+    )
+
+    assert (answer, bot.posts) == ((None, "the address is not public"), [])
+
+
+def test_a_name_is_looked_up_once(settings: Settings, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it meant then is called, and not what it means a moment later: that is a name that is bound anew."""
+    meanings, called = iter(["93.184.216.34", "127.0.0.1"]), []
+
+    def look_up(_host: str, port: int, **_named: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(meanings), port))]
+
+    def connect(_backend: Any, host: str, *_arguments: Any, **_named: Any) -> Any:
+        called.append(host)
+        raise httpcore.ConnectError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
+
+    answer = HttpHooks(replace(settings, webhooks_private=False)).post(
+        "http://bot.example.org/", b"{}", key="k", secret="s"
+    )
+
+    assert (called, answer) == (["93.184.216.34"], (None, "ConnectError"))
+
+
+def test_a_failed_call_tells_nothing_of_the_network_inside(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    answer = HttpHooks(replace(settings, webhooks_private=True)).post(
+        f"http://127.0.0.1:{port}/", b"{}", key="k", secret="s"
+    )
+
+    assert answer == (None, "ConnectError")
 
 
 def test_nobody_keeps_us_waiting_drop_by_drop(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
