@@ -1,6 +1,9 @@
 """Registering, logging in and out."""
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from circle.accounts.services.codes import MAX_GUESSES
 from circle.kernel.clock import ManualClock
@@ -79,6 +82,33 @@ def test_a_code_is_good_for_what_it_was_sent_for_and_for_that_address(api: Api, 
     elsewhere = api.post("/auth/login", {"email": other.email, "code": code})
 
     assert reset.code == elsewhere.code == "wrong_code"
+    api.post("/auth/login", {"email": person.email, "code": code}).ok(200)
+
+
+@pytest.mark.parametrize("change", ["purpose = 'reset_password'", "value = :other"])
+def test_a_code_can_not_be_turned_into_another_in_the_database(api: Api, world: World, sql: Any, change: str) -> None:
+    person, other = world.person(), world.person()
+    api.post("/auth/codes", {"email": person.email, "purpose": "login"}).ok(204)
+    code = world.last_code(person.email)
+    whom = other if "value" in change else person
+
+    sql(f"UPDATE one_time_codes SET {change} WHERE value = :mine", mine=person.email, other=other.email)  # noqa: S608
+    by_login = api.post("/auth/login", {"email": whom.email, "code": code})
+    by_reset = api.post("/auth/password", {"email": whom.email, "code": code, "password": "a good password"})
+
+    assert by_login.code == by_reset.code == "wrong_code"
+
+
+def test_guessing_one_code_uses_up_no_other(api: Api, world: World) -> None:
+    person = world.person()
+    api.post("/auth/codes", {"email": person.email, "purpose": "login"}).ok(204)
+    code = world.last_code(person.email)
+    api.post("/auth/codes", {"email": person.email, "purpose": "reset_password"}).ok(204)
+    guess = {"email": person.email, "code": "none", "password": "a good password"}
+
+    for _ in range(MAX_GUESSES):
+        assert api.post("/auth/password", guess).code == "wrong_code"
+
     api.post("/auth/login", {"email": person.email, "code": code}).ok(200)
 
 

@@ -80,5 +80,7 @@ def _retire(uow: UnitOfWork, address: Address, purpose: str) -> None:
 
 
 def _hash(secret: str, address: Address, purpose: str, code: str) -> bytes:
-    # Six digits are guessed from a bare hash in no time: the server's secret is part of it.
+    # Six digits are guessed from a bare hash in no time: the server's secret is part of it. So are the
+    # address and the purpose, though the query asks for both: the query finds the row among those that are live, the
+    # hash holds that somebody who could write to the table makes no code of their own into one of another's.
     return hmac.new(secret.encode(), f"{address.kind}:{address.value}:{purpose}:{code}".encode(), sha256).digest()
