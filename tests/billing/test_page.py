@@ -1,6 +1,7 @@
 """The checkout's page: read on a phone, paid or declined, safe from other sites."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -140,6 +141,18 @@ def test_a_form_from_elsewhere_is_refused(world: World, browser: FlaskClient, ap
     assert browser.post(path, data={"csrf": "0" * 64, "decision": "pay"}).status_code == 403
 
     assert sql("SELECT 1 FROM sandbox_charges") == []
+
+
+def test_a_page_outlives_a_change_of_the_secret_key(
+    world: World, app: Flask, browser: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, running = path_of(world.checkout(world.person(), world.circle())), app.extensions["circle"]
+    before = running.settings.secret_key
+
+    for old, status in ((before, 200), ("", 404)):
+        changed = replace(running.settings, secret_key="n" * 40, secret_key_before=old)
+        monkeypatch.setitem(app.extensions, "circle", replace(running, settings=changed))
+        assert browser.get(path).status_code == status
 
 
 def test_an_address_can_not_be_guessed(world: World, browser: FlaskClient) -> None:

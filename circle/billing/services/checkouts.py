@@ -65,7 +65,8 @@ def read_checkout_token(settings: Settings, token: str) -> UUID | None:
 
 
 def _signer(settings: Settings) -> URLSafeSerializer:
-    return URLSafeSerializer(settings.secret_key, salt="checkout")
+    # It signs with the last of its keys.
+    return URLSafeSerializer(settings.secret_keys[::-1], salt="checkout")
 
 
 def has_payment_under_way(uow: UnitOfWork, invoice_id: UUID) -> bool:
