@@ -68,8 +68,10 @@ def grant(at: Connection, role: str) -> None:
     named = at.dialect.identifier_preparer.quote(role)
     kept = at.scalars(text("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'refuse_change'")).all()
     for statement in (
+        # Whatever else it was given once, by hand or by a release before.
+        f"REVOKE ALL ON SCHEMA public FROM {named}",
+        f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {named}",
         f"GRANT USAGE ON SCHEMA public TO {named}",
-        f"REVOKE CREATE ON SCHEMA public FROM {named}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {named}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {named}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {named}",

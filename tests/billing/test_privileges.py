@@ -13,17 +13,41 @@ from tests.builders.lived_in import lived_in_circle
 from tests.client import World
 
 APPEND_ONLY = ("audit_log", "ledger_entries", "ledger_transactions", "submissions", "extensions", "review_revisions")
+NOT_FOR_WHO_SERVES = (
+    "CREATE TABLE loot (id int)",
+    "CREATE SCHEMA loot",
+    "CREATE ROLE loot",
+    "CREATE EXTENSION pg_stat_statements",
+    "CREATE FUNCTION loot() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE TRIGGER loot BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+    "ALTER TABLE users ADD loot int",
+    "ALTER TABLE users DISABLE TRIGGER ALL",
+    "TRUNCATE users",
+    "DROP TABLE users",
+    "UPDATE alembic_version SET version_num = '0001'",
+    "DELETE FROM alembic_version",
+    "INSERT INTO alembic_version VALUES ('9999')",
+    "COPY users TO '/tmp/loot'",
+    "COPY users TO PROGRAM 'true'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT rolpassword FROM pg_authid",
+)
+INSUFFICIENT_PRIVILEGE = "42501"
 Sql = Callable[..., list[Any]]
 
 
 @pytest.fixture
 def role(shared: Any, app: Any, sql: Sql) -> Iterator[str]:
     """A role as an operator makes one, gone with the test's transaction."""
-    connection, name = shared[1].current._connection, f"serving_{uuid4().hex[:8]}"
-    sql(f"CREATE ROLE {name} NOLOGIN")
-    sql(f"GRANT {name} TO CURRENT_USER")
+    connection, name = shared[1].current._connection, f"Serving-{uuid4().hex[:8]}"
+    sql(f'CREATE ROLE "{name}" NOLOGIN')
+    sql(f'GRANT "{name}" TO CURRENT_USER')
+    # What it was given before, by somebody who knew no better.
+    sql(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{name}"')
+    sql(f'GRANT ALL ON SCHEMA public TO "{name}"')
     grant(connection, name)
-    sql(f"SET LOCAL ROLE {name}")
+    sql(f'SET LOCAL ROLE "{name}"')
     yield name
     sql("RESET ROLE")
 
@@ -55,6 +79,27 @@ def test_nothing_is_taken_from_what_is_append_only(role: str, shared: Any, sql: 
         refused = pytest.raises(ProgrammingError, match=r"permission denied|must be owner")
         with refused, connection.begin_nested():
             sql(statement.format(table))
+
+
+def test_who_serves_changes_no_schema_and_reaches_no_file(role: str, shared: Any, sql: Sql) -> None:
+    connection = shared[1].current._connection
+    for statement in NOT_FOR_WHO_SERVES:
+        with pytest.raises(ProgrammingError) as refused, connection.begin_nested():
+            sql(statement)
+        assert refused.value.orig.sqlstate == INSUFFICIENT_PRIVILEGE, statement
+
+    assert sql("SELECT version_num FROM alembic_version")
+
+
+def test_tables_of_the_next_release_are_served_before_the_grant_is_run_again(role: str, sql: Sql) -> None:
+    sql("RESET ROLE")
+    sql("CREATE TABLE brand_new (id serial PRIMARY KEY, said text)")
+    sql(f'SET LOCAL ROLE "{role}"')
+
+    sql("INSERT INTO brand_new (said) VALUES ('first')")
+    sql("UPDATE brand_new SET said = 'second'")
+
+    assert [row["said"] for row in sql("SELECT said FROM brand_new")] == ["second"]
 
 
 def test_every_append_only_table_is_guarded_by_privilege_and_trigger(role: str, sql: Sql) -> None:
