@@ -55,6 +55,39 @@ def test_a_proof_is_of_one_form_in_one_browser(app: Flask, browser: FlaskClient,
     assert person.email in browser.get("/account").text
 
 
+def test_a_proof_of_one_form_opens_no_other(browser: FlaskClient, world: World, sql: Any) -> None:
+    """Whoever has an address of a checkout sees its proof; the form of the account needs its own."""
+    person, checkout = world.person(password=PASSWORD), checkout_of(world)
+    log_in(browser, person.email)
+    other = browser.get(checkout).text.partition('name="csrf" value="')[2].partition('"')[0]
+
+    refused = [
+        browser.post("/account/logout", data={"csrf": other}),
+        browser.post(checkout, data={"csrf": proof(browser), "decision": "pay"}),
+    ]
+
+    assert other
+    assert [one.status_code for one in refused] == [403, 403]
+    assert person.email in browser.get("/account").text
+    assert sql("SELECT 1 FROM sandbox_charges") == []
+
+
+def checkout_of(world: World) -> str:
+    """The path of a checkout's page."""
+    return str(world.checkout(world.person(), world.circle())["url"]).removeprefix("http://circle.test")
+
+
+def test_a_proof_outlives_a_change_of_the_secret_key(
+    app: Flask, browser: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, running = world.person(password=PASSWORD), app.extensions["circle"]
+    form = {"csrf": proof(browser), "address": person.email, "password": PASSWORD}
+    changed = replace(running.settings, secret_key="n" * 40, secret_key_before=running.settings.secret_key)
+    monkeypatch.setitem(app.extensions, "circle", replace(running, settings=changed))
+
+    assert browser.post("/account/login", data=form).status_code == 303
+
+
 def test_no_page_changes_anything_when_it_is_read(app: Flask) -> None:
     """The methods that browsers send without being asked: none of them reaches a form."""
     forms = {rule.endpoint for rule in page_rules(app, "POST")}
@@ -128,6 +161,27 @@ def test_after_logging_in_one_is_on_the_same_site(browser: FlaskClient, world: W
     answer = browser.post(f"/account/login?next=//{ELSEWHERE}", data=form)
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
+
+
+def test_no_form_leads_elsewhere(browser: FlaskClient, world: World) -> None:
+    person, checkout = world.person(password=PASSWORD), checkout_of(world)
+    log_in(browser, person.email)
+    [session] = person.api.get("/me/sessions").ok()["items"][1:]
+    shown = browser.get(checkout).text.partition('name="csrf" value="')[2].partition('"')[0]
+    forms = {
+        checkout: {"csrf": shown, "decision": "decline"},
+        f"/account/sessions/{session['id']}/end": {"csrf": proof(browser)},
+        "/account/logout": {"csrf": proof(browser)},
+    }
+
+    led = {}
+    for path, form in forms.items():
+        names = dict.fromkeys(("next", "url", "return_to", "return_url", "redirect"), f"https://{ELSEWHERE}")
+        headers = {"Referer": f"https://{ELSEWHERE}/", "X-Forwarded-Host": ELSEWHERE}
+        answer = browser.post(path, query_string=names, data={**form, **names}, headers=headers)
+        led[path] = (answer.status_code, answer.headers["Location"])
+
+    assert led == {path: (303, path if path == checkout else "/account") for path in forms}
 
 
 def test_the_api_takes_no_cookie_and_lets_no_other_site_read_it(browser: FlaskClient, world: World) -> None:
