@@ -237,8 +237,15 @@ def require_open(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> SeenAs
     """Return an assignment that the caller may read. Errors: those above, NotOpenYet, AssignmentLocked."""
     found = find_assignment(uow, caller, assignment_id)
     if not found.unlocked:
-        raise NotOpenYet if found.assignment.opens_at > uow.now else AssignmentLocked
+        raise _why_locked(found, uow.now)
     return found
+
+
+def _why_locked(found: SeenAssignment, now: datetime) -> AssignmentLocked | NotOpenYet:
+    """Return what to tell of a locked assignment: to wait helps nobody whose tier won't open it."""
+    standing = found.standing
+    will_open = standing.is_inside and (found.required_rank or 0) <= (standing.rank or 0)
+    return NotOpenYet() if will_open and found.assignment.opens_at > now else AssignmentLocked()
 
 
 def require_addressed(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> SeenAssignment:
@@ -250,10 +257,10 @@ def require_addressed(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> S
     require_open_circle(require_member(uow, caller, found.assignment.circle_id))
     if not found.addressed:
         raise NotAddressed
+    if not found.unlocked:
+        raise _why_locked(found, uow.now)
     if found.assignment.opens_at > uow.now:
         raise NotOpenYet
-    if not found.unlocked:
-        raise AssignmentLocked
     return found
 
 

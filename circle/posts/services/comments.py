@@ -95,9 +95,9 @@ def edit_comment(
 ) -> tuple[SeenPost, Comment]:
     """Reword one's own comment within a day. Errors: StaleVersion, NotTheAuthor, EditTooLate, WrongState, Invalid."""
     post, comment = require_seen_comment(uow, caller, comment_id)
-    require_discussion(uow, caller, comment.post_id)
     if comment.author_id != caller.user_id:
         raise NotTheAuthor
+    require_discussion(uow, caller, comment.post_id)
     if version is not None and version != comment.version:
         raise StaleVersion
     if uow.now >= comment.created_at + EDIT_WINDOW:
