@@ -259,9 +259,11 @@ class ReadOnlyUnitOfWork(UnitOfWork):
         return self._connection
 
     def close(self) -> None:
-        if self._reader is not None:
-            self._reader.__exit__(None, None, None)
-        super().close()
+        try:
+            if self._reader is not None:
+                self._reader.__exit__(None, None, None)
+        finally:
+            super().close()
 
 
 class ReadOnlyViolation(RuntimeError):
@@ -304,8 +306,9 @@ class Units:
                 uow.commit()
             raise
         finally:
-            uow.close()
+            # First: closing fails where the connection was lost, and this thread serves others after that.
             _inside.reset(inside)
+            uow.close()
         for job in uow.bells:
             self.doorbell.ring(job)
 
@@ -317,8 +320,8 @@ class Units:
         try:
             yield uow
         finally:
-            uow.close()
             _inside.reset(inside)
+            uow.close()
 
     def use(self, kind: type[T]) -> T:
         """Return an adapter outside any unit, for the shells of billing and media jobs."""

@@ -1,16 +1,17 @@
 """Connections for compiled statements: they lie ready for the next one, and one that broke is not used again."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import Integer, literal_column, select, text
+from sqlalchemy.exc import DBAPIError
 
 from circle.kernel.db import Query
-from circle.kernel.uow import Units
+from circle.kernel.uow import UnitOfWork, Units, forbid_inside_unit_of_work
 from circle.web import connections, lending
 from circle.web.connections import PooledConnections, close_connections, pools
 
@@ -67,6 +68,20 @@ def test_a_connection_that_broke_is_not_used_again(units: Units) -> None:
 
     assert backend(units)
     assert pools()["at_once"] == 0
+
+
+@pytest.mark.parametrize("unit_of", [Units.write, Units.read])
+def test_a_thread_that_lost_a_connection_in_the_middle_of_a_unit_is_outside_again(
+    units: Units, unit_of: Callable[[Units], AbstractContextManager[UnitOfWork]]
+) -> None:
+    with pytest.raises((DBAPIError, psycopg.OperationalError)), unit_of(units) as uow:
+        uow.session.scalar(text("SELECT 1"))
+        # SQLAlchemy, which closes the session, does not hear of it.
+        uow.rows(END)
+
+    forbid_inside_unit_of_work()
+    assert backend(units)
+    assert pools() == {"write": 0, "at_once": 0}
 
 
 def test_an_old_connection_is_renewed(units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
