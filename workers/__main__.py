@@ -33,6 +33,7 @@ _RESTART_PAUSE_SECONDS = 1.0
 # Jobs at work at a stop get this long; then their processes are killed and their leases bring the rows back.
 _GRACE_SECONDS = 6.0
 _KILL_AFTER_SECONDS = 2.0
+_TOLD_TO_END = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Crew:
         self._events: SimpleQueue[int] = SimpleQueue()
 
     def run(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        for number in (*_TOLD_TO_END, signal.SIGCHLD):
             signal.signal(number, self._note)
         while not self._stopping:
             self._start_missing()
@@ -76,7 +77,7 @@ class Crew:
         for child in self._children:
             if child.pid is None and child.start_at <= elapsed():
                 crew = os.getpid()
-                child.pid = os.fork()
+                child.pid = _fork()
                 if child.pid == 0:
                     _be_worker(self._redis_url, child.queue, crew)
 
@@ -111,12 +112,27 @@ class Crew:
             os.kill(child.pid, number)
 
 
+def _fork() -> int:
+    """Fork a child that ends when it is told to, from its first moment.
+
+    It has the crew's handlers at first, which would take no notice; and Python forgets what arrives while it forks. So
+    signals wait outside until those handlers are gone.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD_TO_END)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            for number in (*_TOLD_TO_END, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+        return pid
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD_TO_END)
+
+
 def _be_worker(redis_url: str, queue: str, crew: int) -> None:
     """Work one queue in this forked process, and end it with its work."""
     code = 1
     try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
         die_with_parent(crew, signal.SIGTERM)
         # A connection of its own: a worker waits in it for its next job.
         redis = connect(redis_url)

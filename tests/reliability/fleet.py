@@ -22,6 +22,8 @@ JOBS = tuple(
 )
 MONEY = {"billing": JOBS}
 _QUEUED_AT_MOST = 12
+# Patience for a loaded machine, never a measurement.
+STOP_SECONDS = 120.0
 
 
 class Fleet:
@@ -77,15 +79,23 @@ class Fleet:
 
     def kill_everybody(self) -> None:
         """Kill every process at the same moment, as a machine does that loses its power."""
-        crews = [psutil.Process(crew.pid) for crew in self._crews]
-        everybody = [process for crew in crews for process in (crew, *crew.children(recursive=True))]
+        everybody = [psutil.Process(crew.pid) for crew in self._crews]
+        # Whoever stands still forks nobody, who would outlive this: parents are added before their children.
+        for process in everybody:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+                everybody += process.children()
         for process in everybody:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         for crew in self._crews:
-            crew.wait(30)
-        psutil.wait_procs(everybody, timeout=30)
+            crew.wait(STOP_SECONDS)
+        psutil.wait_procs(everybody, timeout=STOP_SECONDS)
         self.kills += len(everybody)
+
+    def has_forked(self) -> bool:
+        """Whether every crew has a worker."""
+        return all(psutil.Process(crew.pid).children() for crew in self._crews)
 
     def forget_rings(self) -> None:
         """Lose everything that the queue holds."""
@@ -96,6 +106,6 @@ class Fleet:
         for crew in self._crews:
             crew.send_signal(signal.SIGTERM)
         for crew in self._crews:
-            crew.wait(30)
+            crew.wait(STOP_SECONDS)
         self._log.close()
         self._redis.close()

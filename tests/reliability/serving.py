@@ -15,11 +15,10 @@ from typing import Any
 
 from circle.embedded.datafolder import random_free_port
 from circle.kernel.clock import elapsed
-from tests.reliability.fleet import ROOT
+from tests.reliability.fleet import ROOT, STOP_SECONDS
 
 LOOPBACK = "127.0.0.1"
 _START_SECONDS = 120.0
-_STOP_SECONDS = 60.0
 # An answer that takes longer is none.
 _PATIENCE_SECONDS = 30.0
 
@@ -108,7 +107,7 @@ class Web:
     def end(self) -> int:
         """Tell it to end, and wait for it; return its code."""
         self.process.terminate()
-        return self.process.wait(_STOP_SECONDS)
+        return self.process.wait(STOP_SECONDS)
 
 
 @contextmanager

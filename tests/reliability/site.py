@@ -25,7 +25,7 @@ from circle.kernel.queue import SilentDoorbell
 from circle.web.connections import close_connections
 from tests.builders.circles import BuiltCircle
 from tests.client import World
-from tests.reliability.fleet import Fleet
+from tests.reliability.fleet import STOP_SECONDS, Fleet
 
 # For all that a test waits for; the whole gate takes its time on a small machine.
 PATIENCE_SECONDS = 3600.0
@@ -235,7 +235,7 @@ class Site:
     def _stop(self, engine: str, number: signal.Signals) -> None:
         server = psutil.Process(self._engines.pids[engine])
         os.kill(server.pid, number)
-        psutil.wait_procs([server], timeout=30)
+        psutil.wait_procs([server], timeout=STOP_SECONDS)
 
     def _start(self) -> None:
         self._engines = start_engines(self._engines.data_dir, which=frozenset(self._engines.pids))

@@ -16,7 +16,7 @@ import pytest
 from circle.kernel.clock import elapsed
 from tests.builders.people import Person
 from tests.embedded.waiting import wait_for
-from tests.reliability.fleet import ROOT, Fleet
+from tests.reliability.fleet import ROOT, STOP_SECONDS, Fleet
 from tests.reliability.serving import Answer, Line, Web, serving
 from tests.reliability.site import Site
 
@@ -123,7 +123,7 @@ def clock_at_work(site: Site) -> Iterator[None]:
         yield
     finally:
         clock.terminate()
-        clock.wait(30)
+        clock.wait(STOP_SECONDS)
 
 
 def test_a_ring_that_was_lost_is_made_up_for(site: Site, fleet_of: Callable[..., Fleet]) -> None:
@@ -144,8 +144,8 @@ def test_a_ring_that_was_lost_is_made_up_for(site: Site, fleet_of: Callable[...,
 
 def test_work_that_trusts_its_ring_alone_is_caught(site: Site, fleet_of: Callable[..., Fleet]) -> None:
     """The mutant: nobody sweeps."""
-    fleet_of(crews=1, rung={"default": ("outbox.relay",)}).tend()
     site.ask_for_code()
+    fleet_of(crews=1, rung={"default": ("outbox.relay",)}).tend()
     wait_for(lambda: site.delivered() == 1, "the first code, which is rung for")
     site.ask_for_code()
 

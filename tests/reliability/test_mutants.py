@@ -17,7 +17,7 @@ from circle.billing.states import AttemptStatus
 from circle.kernel.ids import new_id
 from circle.kernel.uow import UnitOfWork
 from tests.client import Api
-from tests.reliability.fleet import Fleet
+from tests.reliability.fleet import STOP_SECONDS, Fleet
 from tests.reliability.site import Site
 
 pytestmark = pytest.mark.reliability
@@ -116,7 +116,7 @@ def test_an_inbox_that_looks_before_it_writes_is_caught(
 ) -> None:
     if is_mutant:
         site.sql("ALTER TABLE provider_events DROP CONSTRAINT uq_provider_events_provider_event_id")
-        monkeypatch.setattr(webhooks, "_keep", _look_then_write)
+        monkeypatch.setattr(webhooks, "_keep", look_then_write(Barrier(DELIVERIES, timeout=STOP_SECONDS)))
 
     statuses = [status for number in range(5) for status in deliver_at_once(site, f"evt_{number}")]
 
@@ -142,19 +142,26 @@ def deliver_at_once(site: Site, event_id: str) -> list[int]:
         return list(threads.map(deliver, range(DELIVERIES)))
 
 
-def _look_then_write(uow: UnitOfWork, provider: str, notification: Notification) -> None:
-    known: Any = select(ProviderEvent.id).where(
-        ProviderEvent.provider == provider, ProviderEvent.event_id == notification.event_id
-    )
-    if uow.session.scalar(known) is None:
-        uow.session.add(
-            ProviderEvent(
-                id=new_id(),
-                provider=provider,
-                event_id=notification.event_id,
-                kind=notification.kind,
-                number=notification.number,
-                received_at=uow.now,
-                lease_until=uow.now,
-            )
+def look_then_write(together: Barrier) -> Callable[[UnitOfWork, str, Notification], None]:
+    """The mistake, at its worst moment: all have looked before anybody writes."""
+
+    def keep(uow: UnitOfWork, provider: str, notification: Notification) -> None:
+        known: Any = select(ProviderEvent.id).where(
+            ProviderEvent.provider == provider, ProviderEvent.event_id == notification.event_id
         )
+        is_new = uow.session.scalar(known) is None
+        together.wait()
+        if is_new:
+            uow.session.add(
+                ProviderEvent(
+                    id=new_id(),
+                    provider=provider,
+                    event_id=notification.event_id,
+                    kind=notification.kind,
+                    number=notification.number,
+                    received_at=uow.now,
+                    lease_until=uow.now,
+                )
+            )
+
+    return keep

@@ -24,6 +24,7 @@ from alembic import command
 
 from circle.database import alembic_config, migrate
 from circle.embedded.datafolder import random_free_port
+from tests.reliability.fleet import STOP_SECONDS
 from tests.reliability.site import PATIENCE_SECONDS, Site
 from tests.reliability.sizes import SIZES
 from tests.reliability.test_migrations import REVISIONS
@@ -110,7 +111,7 @@ def serving(tree: Path, environ: dict[str, str]) -> Iterator[str]:
         yield base
     finally:
         web.terminate()
-        web.wait(30)
+        web.wait(STOP_SECONDS)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """One bad row among fifty that real processes work on."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -19,12 +20,14 @@ pytestmark = pytest.mark.reliability
 
 # From the ring on: the others are done, and the bad one is seen.
 MOST_SECONDS = 60.0
-SEEN = 'circle_job_rows_failed_total{job="billing.charge"} 1.0'
+SEEN = re.compile(r'^circle_job_rows_failed_total\{job="billing\.charge"\} (\S+)$', re.MULTILINE)
 
 
-def metrics(site: Site) -> str:
+def rows_failed(site: Site) -> float:
+    """Return the count that an operator sees; it goes on from test to test."""
     with site.app.app_context():
-        return str(site.app.test_client().get("/metrics").text)
+        found = SEEN.search(site.app.test_client().get("/metrics").text)
+    return float(found[1]) if found else 0.0
 
 
 def poisoned(site: Site, *, members: int) -> None:
@@ -39,10 +42,11 @@ def poisoned(site: Site, *, members: int) -> None:
 
 def test_forty_nine_of_fifty_are_done_and_the_fiftieth_is_seen(site: Site, fleet_of: Callable[..., Fleet]) -> None:
     poisoned(site, members=BATCH)
+    before = rows_failed(site)
     fleet = fleet_of(crews=1)
 
     began = elapsed()
-    site.watch(fleet, lambda: site.paid() == BATCH - 1 and SEEN in metrics(site))
+    site.watch(fleet, lambda: site.paid() == BATCH - 1 and rows_failed(site) > before)
     took = elapsed() - began
     print(f"{BATCH - 1} of {BATCH} done and the last one seen within {took:.1f} s")  # noqa: T201 - the figure of the gate
 

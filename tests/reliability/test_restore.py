@@ -19,8 +19,9 @@ from tests.reliability.site import Site
 pytestmark = pytest.mark.reliability
 
 MEMBERS = 60
-# So that a part of them is paid, a part under way and a part yet to be charged when the back-up is taken.
-BUSY = {"SANDBOX_LATENCY_MS": "400", "CHARGE_THREADS": "4"}
+# So that a part of them is paid, a part under way and a part yet to be charged when the back-up is taken: the first are
+# applied seven seconds before the last.
+BUSY = {"SANDBOX_LATENCY_MS": "1200", "CHARGE_THREADS": "4"}
 
 
 def run_program(name: str, *arguments: str) -> None:
@@ -57,7 +58,7 @@ def test_a_back_up_taken_while_everybody_renews_can_be_gone_on_with(
     dump = tmp_path / "back-up"
     site.watch(fleet, lambda: site.paid() > 0)
     run_program("pg_dump", "--format=custom", "--file", str(dump), plain(site.environ["DATABASE_URL"]))
-    fleet.stop()
+    fleet.kill_everybody()
 
     with restored(site, dump, tmp_path / "elsewhere") as copy:
         assert 0 < copy.paid() < MEMBERS

@@ -5,7 +5,7 @@ The proxy between is a small one that follows the rules of deploy/haproxy.cfg; t
 
 import http.client
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from threading import Event, Lock, Thread
@@ -16,6 +16,7 @@ import pytest
 
 from circle.kernel.clock import elapsed
 from tests.embedded.waiting import wait_for
+from tests.reliability.fleet import Fleet
 from tests.reliability.serving import Answer, Line, Web
 from tests.reliability.site import Site
 
@@ -25,7 +26,8 @@ RATE = 100
 CLIENTS = 8
 # Of a hundred requests so many write.
 WRITES = 20
-DRAIN = "2"
+# The proxy needs a second of it, and on a loaded machine more.
+DRAIN = "4"
 SERVER_ERROR = 500
 # deploy/haproxy.cfg: check inter 500ms fall 2 rise 1, retries 5.
 _CHECK_SECONDS, _FALL, _TRIES = 0.5, 2, 6
@@ -207,3 +209,11 @@ def test_a_process_that_has_just_begun_ends_when_it_is_told(site: Site, late: st
 
     assert web.end() == 0
     assert "refused to gracefully stop" not in log.read_text(encoding="utf-8")
+
+
+def test_a_worker_that_has_just_begun_ends_when_it_is_told(fleet_of: Callable[..., Fleet]) -> None:
+    fleet = fleet_of(crews=1, mutant="starts_late")
+    wait_for(fleet.has_forked, "the forked worker")
+
+    # It would be waited for in vain.
+    fleet.stop()

@@ -20,7 +20,7 @@ from tests.builders.circles import BuiltCircle
 from tests.builders.media import SOUND, picture, send
 from tests.builders.people import Person
 from tests.embedded.waiting import wait_for
-from tests.reliability.fleet import Fleet
+from tests.reliability.fleet import STOP_SECONDS, Fleet
 from tests.reliability.road import Road
 from tests.reliability.serving import Answer, Line, Web, serving
 from tests.reliability.site import Site
@@ -67,7 +67,7 @@ class Storage:
                 os.kill(server.pid, signal.SIGCONT)
         else:
             server.kill()
-            psutil.wait_procs([server], timeout=30)
+            psutil.wait_procs([server], timeout=STOP_SECONDS)
             try:
                 yield
             finally:

@@ -24,10 +24,11 @@ from circle.billing.services import attempts, charging
 from circle.billing.services.leases import Errand
 from circle.kernel.clock import elapsed
 from circle.kernel.uow import UnitOfWork, Units
-from workers.__main__ import main
+from workers import __main__ as crew
 
 _charge = Sandbox.charge
 _MEETING_SECONDS = 600.0
+_LATE_SECONDS = 2
 
 
 def random_key() -> None:
@@ -50,11 +51,18 @@ def no_lease() -> None:
     charging.LEASE = attempts.LEASE = timedelta(days=36500)
 
 
+def starts_late() -> None:
+    """No mistake, but a busy machine: workers are forked long before they can take a signal, and nobody kills them."""
+    os.register_at_fork(after_in_child=lambda: time.sleep(_LATE_SECONDS))
+    crew._GRACE_SECONDS = _MEETING_SECONDS
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "none": lambda: None,
     "random_key": random_key,
     "no_claim": no_claim,
     "no_lease": no_lease,
+    "starts_late": starts_late,
 }
 
 
@@ -119,4 +127,4 @@ if __name__ == "__main__":
         note_charges(calls)
     if place := os.environ.get("CIRCLE_MEETING"):
         charge_together(Meeting(place))
-    sys.exit(main())
+    sys.exit(crew.main())
