@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from circle.billing.models import Checkout
+from circle.billing.services import payouts
 from circle.billing.states import CheckoutStatus
 from tests.builders.billing import idempotency_key
 from tests.client import World
@@ -63,6 +64,24 @@ def test_what_is_done_to_prices_is_recorded_with_its_figures(world: World, sql: 
         ("price_campaign.withdraw", {}),
     ]
     assert {row["subject_id"] for row in told[1:]} == {UUID(campaign["id"])}
+
+
+def test_what_an_operator_does_to_payouts_is_recorded(world: World, clock: Any, sql: Any) -> None:
+    circle = world.circle()
+    world.earn(circle, clock)
+    paid, refused = (world.withdraw(circle, amount).ok(201) for amount in (500, 300))
+    with world.units.write() as uow:
+        payouts.approve_payout(uow, paid["number"])
+        payouts.mark_paid(uow, paid["number"], reference="transfer 17")
+        payouts.refuse_payout(uow, refused["number"], reason="unknown account")
+
+    found = sql("SELECT * FROM audit_log WHERE circle_id = :circle AND actor_id IS NULL ORDER BY id", circle=circle.id)
+
+    assert [(row["action"], row["subject_id"], row["data"]) for row in found] == [
+        ("payout.approve", UUID(paid["id"]), {"amount": 500, "currency": "CNY"}),
+        ("payout.pay", UUID(paid["id"]), {"amount": 500, "currency": "CNY", "reference": "transfer 17"}),
+        ("payout.refuse", UUID(refused["id"]), {"amount": 300, "currency": "CNY", "reason": "unknown account"}),
+    ]
 
 
 def test_a_refund_that_fails_is_recorded(world: World, sql: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from circle.billing.providers.base import Order, Outcome, OutcomeState, RefundOrder, number_of
+from circle.billing.providers.base import Order, Outcome, OutcomeState, PayoutOrder, RefundOrder, number_of
 from circle.kernel.clock import ManualClock
 from circle.kernel.ids import new_id
 from tests.client import World
@@ -18,7 +18,7 @@ S = OutcomeState
 def _closed_books(world: World, sql: Any) -> Iterator[None]:
     """These charges are nobody's: the books are emptied before they are compared."""
     yield
-    for table in ("sandbox_refunds", "sandbox_charges", "sandbox_events"):
+    for table in ("sandbox_refunds", "sandbox_charges", "sandbox_payouts", "sandbox_events"):
         sql(f"DELETE FROM {table}")  # noqa: S608 - our own words
 
 
@@ -75,12 +75,13 @@ def test_what_takes_its_time_is_done_at_its_instant(
     assert booked(world, clock) == [("charge", 1900)]
 
     given_back(world, charge, 500)
+    world.sandbox.payout(PayoutOrder(number_of(new_id()), "sandbox", method, 300, "CNY", "读书会"))
     clock.advance(timedelta(seconds=seconds - 1))
     world.sandbox.ripen()
     assert booked(world, clock) == [("charge", 1900)]
     clock.advance(timedelta(seconds=1))
     world.sandbox.ripen()
-    assert booked(world, clock) == [("charge", 1900), ("refund", -500)]
+    assert sorted(booked(world, clock)) == [("charge", 1900), ("payout", -300), ("refund", -500)]
 
 
 def test_what_was_delivered_is_not_posted_again(world: World) -> None:
