@@ -110,13 +110,16 @@ class Invalid(CircleError):
 
 
 class TooManyRequests(CircleError):
+    """`retry_after` in seconds; `limit` is how many requests the window takes."""
+
     status = 429
     code = "too_many_requests"
     text = Text("操作太频繁，请稍后再试。", "Too many requests; try again later.")
 
-    def __init__(self, *, retry_after: int, **data: Any) -> None:
+    def __init__(self, *, retry_after: int, limit: int, **data: Any) -> None:
         super().__init__(**data)
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class Unavailable(CircleError):

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_etags
 
 from circle.kernel.errors import CircleError, Invalid, TooManyRequests
 from circle.kernel.text import DEFAULT_LANGUAGE, LANGUAGES, Language, Text
@@ -65,11 +66,16 @@ def version_from_if_match() -> int | None:
     return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0  # noqa: PLR2004
 
 
+def _is_held(held: str | None, tag: str) -> bool:
+    """Tell whether the client holds this very answer; a proxy that compresses makes the tags it passes on weak."""
+    return held is not None and (held == tag or parse_etags(held).contains_weak(tag.strip('"')))
+
+
 def json_response(body: bytes, status: int, *, version: int | None = None, private: bool = True) -> Response:
     """Return the response; a GET gets its entity tag, and 304 if the client holds the same."""
     if status == 200 and request.method in {"GET", "HEAD"}:  # noqa: PLR2004
         tag = etag_of(body, version)
-        if request.headers.get("If-None-Match") == tag:
+        if _is_held(request.headers.get("If-None-Match"), tag):
             response = Response(status=304)
         else:
             response = Response(body, status, mimetype=JSON)
@@ -110,6 +116,7 @@ def problem(error: CircleError) -> Response:
     response = _problem_response(content)
     if isinstance(error, TooManyRequests):
         response.headers["Retry-After"] = str(error.retry_after)
+        g.allowance = Allowance(error.limit, 0, error.retry_after)
     elif error.status == 503:  # noqa: PLR2004
         response.headers["Retry-After"] = "2"
     elif error.status == 401:  # noqa: PLR2004

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from circle.kernel.clock import elapsed
 from circle.kernel.errors import CircleError, Invalid, StaleVersion, Unavailable, error_for_constraint
-from circle.web.answers import http_problem, problem
+from circle.web.answers import http_problem, problem, show_allowance
 from circle.web.metrics import REQUESTS, SECONDS
 from circle.web.system import system, this_request
 
@@ -58,6 +58,9 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
+    allowance = g.get("allowance")
+    if allowance is not None:
+        show_allowance(response, allowance)
     if system().settings.secure:
         response.headers["Strict-Transport-Security"] = _TLS_FROM_NOW_ON
     asked = this_request()

@@ -76,5 +76,5 @@ class Limiter:
         stats = limiter.get_window_stats(item, limit.name, limit.per, identity)
         reset = max(1, round(stats.reset_time - unix_seconds()))
         if not allowed:
-            raise TooManyRequests(retry_after=reset)
+            raise TooManyRequests(retry_after=reset, limit=item.amount)
         return Allowance(item.amount, int(stats.remaining), reset)

@@ -26,7 +26,7 @@ from circle.kernel.errors import (
 from circle.kernel.idempotency import MAX_KEY, IdempotencyKey, Replay, Steps
 from circle.kernel.prepared import OUTDATED
 from circle.kernel.uow import UnitOfWork
-from circle.web.answers import JSON, Answer, dumps, json_response, show_allowance, text_response, version_from_if_match
+from circle.web.answers import JSON, Answer, dumps, json_response, text_response, version_from_if_match
 from circle.web.fields import Schema
 from circle.web.limits import Limit
 from circle.web.refusals import BadIdempotencyKey, IdempotencyKeyRequired, ScopeMissing
@@ -243,9 +243,12 @@ def _admit(at: System, operation: Operation, arguments: dict[str, Any]) -> Calle
 
 
 def count_request(limits: Sequence[Limit], caller: Caller | None, body: dict[str, Any]) -> None:
-    """Count against each limit. Errors: TooManyRequests."""
+    """Count against each limit; the answer tells of the one that has least left. Errors: TooManyRequests."""
     for limit in limits:
-        g.allowance = system().limiter.hit(limit, _identity(limit, caller, body))
+        left = system().limiter.hit(limit, _identity(limit, caller, body))
+        least = g.get("allowance")
+        if left is not None and (least is None or left.remaining < least.remaining):
+            g.allowance = left
 
 
 def _identity(limit: Limit, caller: Caller | None, body: dict[str, Any]) -> str:
@@ -325,7 +328,4 @@ def _redirect(url: str) -> Response:
 def _finish(response: Response, headers: Any = None) -> Response:
     if headers:
         response.headers.update(headers)
-    allowance = g.get("allowance")
-    if allowance is not None:
-        show_allowance(response, allowance)
     return response

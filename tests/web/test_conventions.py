@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -13,6 +14,7 @@ from circle.web.limits import Limit, Limiter
 from tests.client import Api, World
 from tests.conftest import SECRET
 
+NOBODY_THERE = "redis://127.0.0.1:1"
 NEW = {"email": "lin@example.org", "password": "a good password", "display_name": "林晓"}
 
 
@@ -141,8 +143,17 @@ def test_an_unchanged_answer_is_not_sent_again(world: World) -> None:
 
     assert (again.status, again.bytes) == (304, b"")
     assert again.headers["Cache-Control"] == "private, no-cache"
+    assert again.headers["ETag"] == first.headers["ETag"]
     person.api.patch("/me", {"bio": "new"}).ok()
     assert person.api.get("/me", headers={"If-None-Match": first.headers["ETag"]}).status == 200
+
+
+@pytest.mark.parametrize(("held", "status"), [("W/{tag}", 304), ('"older", {tag}', 304), ("*", 304), ('"older"', 200)])
+def test_tags_are_compared_as_proxies_pass_them_on(world: World, held: str, status: int) -> None:
+    person = world.person()
+    tag = person.api.get("/me").headers["ETag"]
+
+    assert person.api.get("/me", headers={"If-None-Match": held.format(tag=tag)}).status == status
 
 
 def test_a_stale_edit_loses(world: World) -> None:
@@ -228,18 +239,33 @@ def test_reading_opens_no_transaction_and_rings_nobody(world: World, doorbell: S
 def test_a_limit_tells_when_to_come_back(settings: Settings) -> None:
     limiter = Limiter(settings.redis_url)
     limit = Limit("test", "2/minute")
-    left = [limiter.hit(limit, "somebody-new") for _ in range(2)]
+    somebody = uuid4().hex  # what is counted in Valkey outlives a test
+    left = [limiter.hit(limit, somebody) for _ in range(2)]
 
     with pytest.raises(TooManyRequests) as refused:
-        limiter.hit(limit, "somebody-new")
+        limiter.hit(limit, somebody)
 
     assert [allowance.remaining for allowance in left if allowance] == [1, 0]
     assert 0 < refused.value.retry_after <= 60
-    limiter.hit(limit, "somebody-else")
+    limiter.hit(limit, uuid4().hex)
+
+
+def test_every_answer_tells_of_the_limit_with_the_least_left(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = app.extensions["circle"]
+    limiter = Limiter(NOBODY_THERE)
+    monkeypatch.setitem(app.extensions, "circle", replace(running, limiter=limiter))
+    wrong = {"email": "nobody-at-all@example.org", "code": "000000"}
+
+    refused = [Api(app).post("/auth/login", wrong) for _ in range(11)]
+
+    told = [{name: reply.headers[f"RateLimit-{name}"] for name in ("Limit", "Remaining")} for reply in refused]
+    assert [reply.status for reply in refused] == [401] * 10 + [429]
+    assert told == [{"Limit": "10", "Remaining": str(max(9 - n, 0))} for n in range(11)]
+    assert refused[-1].headers["RateLimit-Reset"] == refused[-1].headers["Retry-After"]
 
 
 def test_limits_hold_with_redis_down() -> None:
-    limiter = Limiter("redis://127.0.0.1:1")
+    limiter = Limiter(NOBODY_THERE)
     limit = Limit("test", "2/minute")
     for _ in range(2):
         limiter.hit(limit, "somebody")
