@@ -31,7 +31,6 @@ REGISTER = (Limit("register", "20/hour", "ip"), Limit("register", "2000/hour", "
 
 
 def _answer(uow: UnitOfWork, log_in: sessions.LogIn) -> Json:
-    uow.session.flush()
     user = queries.me(uow, log_in.user.id)
     return {"user": user, "token": log_in.token, "expires_at": log_in.session.expires_at}
 
@@ -121,7 +120,6 @@ def get_me(uow: UnitOfWork, caller: Caller) -> Json:
 def edit_me(uow: UnitOfWork, caller: Caller, body: Json, version: int | None) -> Json:
     """Change your profile or password; a new password ends all other sessions, tokens and the webhook."""
     people.edit_me(uow, caller, version=version, **body)
-    uow.session.flush()
     return queries.me(uow, caller.user_id)
 
 

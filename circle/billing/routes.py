@@ -112,9 +112,7 @@ def list_methods(uow: UnitOfWork, caller: Caller) -> Json:
 )
 def add_method(uow: UnitOfWork, caller: Caller, body: Json) -> Json:
     """Add a way to pay; the sandbox's tokens are named for what they do, such as `ok` or `decline_soft`."""
-    method = methods.add_method(uow, caller, **body)
-    uow.session.flush()
-    return methods.method_card(method)
+    return methods.method_card(methods.add_method(uow, caller, **body))
 
 
 @routes.patch(
@@ -125,9 +123,7 @@ def add_method(uow: UnitOfWork, caller: Caller, body: Json) -> Json:
 )
 def edit_method(uow: UnitOfWork, caller: Caller, method_id: UUID, body: Json, version: int | None) -> Json:
     """Point a way to pay at another token, as when a card begins to fail."""
-    method = methods.edit_method(uow, caller, method_id, version=version, **body)
-    uow.session.flush()
-    return methods.method_card(method)
+    return methods.method_card(methods.edit_method(uow, caller, method_id, version=version, **body))
 
 
 @routes.delete("/me/payment-methods/<uuid:method_id>", status=204)

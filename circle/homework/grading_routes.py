@@ -91,7 +91,6 @@ def list_review_revisions(uow: UnitOfWork, caller: Caller, review_id: UUID, quer
 def release_scores(uow: UnitOfWork, caller: Caller, assignment_id: UUID) -> Json:
     """Let everybody see their score at once."""
     grading.release_scores(uow, caller, assignment_id)
-    uow.session.flush()
     return queries.assignment(uow, caller, assignment_id)
 
 

@@ -117,8 +117,8 @@ def edit_me(
         _change_password(uow, user, password, keep=keep)
     for name, value in changes.items():
         setattr(user, name, value)
+    uow.session.flush()
     if "avatar_media_id" in changes:
-        uow.session.flush()
         uow.emit(events.AvatarChosen(user.id, user.avatar_media_id))
     return user
 

@@ -116,6 +116,7 @@ def open_session(uow: UnitOfWork, user: User, device_name: str) -> LogIn:
         expires_at=uow.now + LIFE,
     )
     uow.session.add(session)
+    uow.session.flush()
     return LogIn(user, token, session)
 
 
