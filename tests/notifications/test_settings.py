@@ -11,6 +11,7 @@ from circle.kernel.ids import new_id
 from circle.kernel.uow import Units
 from circle.notifications.kinds import Kind
 from circle.notifications.quiet import next_loud
+from circle.notifications.services import sending
 from circle.notifications.services.sending import notify
 from tests.builders.people import Person
 from tests.client import World
@@ -128,6 +129,16 @@ def test_mail_waits_for_the_end_of_quiet_hours(world: World, tell: Tell, mail: M
     assert mail(person) == []
     clock.set(datetime(2026, 3, 2, 8, 0, tzinfo=SHANGHAI))
     assert len(mail(person)) == 1
+
+
+@pytest.mark.parametrize(("own", "theirs"), [("20:00-23:00", "22:00-08:00"), ("22:00-08:00", "20:00-23:00")])
+def test_one_s_quiet_hours_may_end_in_those_of_the_circle(own: str, theirs: str) -> None:
+    evening = datetime(2026, 3, 1, 21, 0, tzinfo=SHANGHAI)
+    hours = [[time.fromisoformat(clock) for clock in both.split("-")] for both in (own, theirs)]
+    person = sending._Person(new_id(), "Asia/Shanghai", *hours[0], has_email=True, hook_id=None)
+    circle = sending._Circle(new_id(), "写作圈", "Asia/Shanghai", *hours[1])
+
+    assert sending._rings_at(evening, circle, person) == datetime(2026, 3, 2, 8, 0, tzinfo=SHANGHAI)
 
 
 def test_nobody_gets_mail_at_an_address_they_did_not_prove(world: World, tell: Tell, mail: Mail, sql: object) -> None:

@@ -230,9 +230,11 @@ def _people(uow: UnitOfWork, ids: set[UUID]) -> dict[UUID, _Person]:
 
 
 def _rings_at(now: datetime, circle: _Circle | None, person: _Person) -> datetime:
-    """Return when mail may leave: after the circle's and the person's quiet hours."""
-    at = next_loud(now, ZoneInfo(circle.timezone), circle.quiet_from, circle.quiet_to) if circle else now
-    return next_loud(at, ZoneInfo(person.timezone), person.quiet_from, person.quiet_to)
+    """Return when mail may leave: after the quiet hours of circle and person, where either may end in the other."""
+    at = now
+    for one in (circle, person, circle) if circle else (person,):
+        at = next_loud(at, ZoneInfo(one.timezone), one.quiet_from, one.quiet_to)
+    return at
 
 
 def _wishes(uow: UnitOfWork, kind: Kind, tellings: Sequence[Telling]) -> dict[tuple[UUID, UUID | None], Wish]:
