@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from circle.accounts.models import User
 from circle.accounts.queries import user_card
 from circle.checkins import policy
-from circle.checkins.entry_models import CheckIn, CheckInComment, CheckInLike, CheckInVersion
+from circle.checkins.entry_models import MOST_VERSIONS, CheckIn, CheckInComment, CheckInLike, CheckInVersion
 from circle.checkins.models import Camp, CheckInDay
 from circle.checkins.queries import figures_card
 from circle.checkins.services.checking_in import Taken
@@ -30,7 +30,6 @@ from circle.web.answers import Answer
 
 _FEED = Keyset("check_ins", {"id": UUID})
 _COMMENTS = Keyset("check_in_comments", {"id": UUID})
-_MOST_VERSIONS = 100
 _LAST_ID, _FIRST_ID = UUID(int=2**128 - 1), UUID(int=0)
 _FIGURES = ("run", "alive_until", "longest", "total", "made_up", "leave_taken")
 _PLAIN = (
@@ -237,7 +236,7 @@ def versions(uow: UnitOfWork, caller: Caller, check_in_id: UUID) -> Json:
     if author != caller.user_id:
         policy.require_taught_camp(uow, caller, camp.id)
     kept = select(CheckInVersion).where(CheckInVersion.check_in_id == check_in_id)
-    latest = kept.order_by(CheckInVersion.version.desc()).limit(_MOST_VERSIONS)
+    latest = kept.order_by(CheckInVersion.version.desc()).limit(MOST_VERSIONS)
     return {
         "items": [
             {"version": one.version, "body": one.body, "number": one.number, "written_at": one.written_at}

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from circle.kernel.db import Base, Id
 
+# The latest versions of an entry that are kept.
+MOST_VERSIONS = 100
+
 
 class CheckIn(Base):
     """What a member wrote for one camp day. Editing it changes nothing about the day."""

@@ -10,6 +10,7 @@ from circle.kernel.caller import Caller
 from circle.kernel.db import Json
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.errors import MEMBERS_ONLY, MissingPermission, Muted, TooNew
+from circle.memberships.limits import COMMENTING, REACTING
 from circle.web.limits import Limit
 from circle.web.pagination import PageArgs, page_of, whole
 from circle.web.routes import Routes
@@ -39,13 +40,13 @@ def list_check_in_versions(uow: UnitOfWork, caller: Caller, check_in_id: UUID) -
     return entries.versions(uow, caller, check_in_id)
 
 
-@routes.put("/check-ins/<uuid:check_in_id>/like", status=204, errors=(Muted, TooNew))
+@routes.put("/check-ins/<uuid:check_in_id>/like", status=204, limits=REACTING, errors=(Muted, TooNew))
 def like_check_in(uow: UnitOfWork, caller: Caller, check_in_id: UUID) -> None:
     """Like an entry."""
     discussion.like(uow, caller, check_in_id)
 
 
-@routes.delete("/check-ins/<uuid:check_in_id>/like", status=204)
+@routes.delete("/check-ins/<uuid:check_in_id>/like", status=204, limits=REACTING)
 def unlike_check_in(uow: UnitOfWork, caller: Caller, check_in_id: UUID) -> None:
     """Take a like back."""
     discussion.unlike(uow, caller, check_in_id)
@@ -67,6 +68,7 @@ def list_check_in_comments(uow: UnitOfWork, caller: Caller, check_in_id: UUID, q
     body=entry_schemas.CheckInCommentIn,
     answer=entry_schemas.CheckInCommentOut,
     status=201,
+    limits=COMMENTING,
     errors=(Muted, TooNew),
 )
 def comment_check_in(uow: UnitOfWork, caller: Caller, check_in_id: UUID, body: Json) -> Json:

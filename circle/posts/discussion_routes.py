@@ -11,12 +11,13 @@ from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.media.errors import StorageFull
 from circle.memberships.errors import MEMBERS_ONLY, Banned, MembershipExpired, MissingPermission, NotAMember
+from circle.memberships.limits import COMMENTING, REACTING
 from circle.posts import discussion_errors as errors
 from circle.posts import discussion_queries, moderation_queries, queries, question_queries
 from circle.posts import discussion_schemas as shapes
 from circle.posts.errors import NotPublished, NotTheAuthor, PostLocked
 from circle.posts.policy import circle_gate, post_gate
-from circle.posts.routes import SPEAKING
+from circle.posts.routes import EDITING, SPEAKING
 from circle.posts.schemas import PostOut
 from circle.posts.services import answers, comments, questions, reactions, reading, reports, words
 from circle.web.limits import Limit
@@ -29,8 +30,6 @@ of_circles = Routes("moderation", "What moderators look after.", gate=circle_gat
 ROUTES = (of_posts, of_comments, of_circles)
 
 POST, COMMENT, CIRCLE = "/posts/<uuid:post_id>", "/comments/<uuid:comment_id>", "/circles/<uuid:circle_id>"
-COMMENTING = (Limit("commenting", "30/minute"), Limit("commenting", "1000/day"))
-REACTING = (Limit("reacting", "120/minute"),)
 REPORTING = (Limit("reporting", "20/hour"),)
 _TALKING = (*SPEAKING, PostLocked, NotPublished)
 _MODERATING = (NotAMember, MembershipExpired, Banned, MissingPermission)
@@ -160,6 +159,7 @@ def answer_question(uow: UnitOfWork, caller: Caller, post_id: UUID, body: Json) 
     answer=PostOut,
     hot=True,
     versioned=True,
+    limits=EDITING,
     errors=(*_TALKING, StorageFull, errors.NotAnswered, NotTheAuthor),
 )
 def edit_answer(uow: UnitOfWork, caller: Caller, post_id: UUID, body: Json, version: int | None) -> Json:

@@ -32,6 +32,8 @@ of_post = Routes("post", "One post.", gate=post_gate, errors=MEMBERS_ONLY)
 ROUTES = (of_circle, of_post)
 
 POSTING = (Limit("posting", "20/minute"), Limit("posting", "300/day"))
+# Each keeps what it replaces. A draft may be saved every second or two while somebody writes.
+EDITING = (Limit("editing", "60/minute"), Limit("editing", "5000/day"))
 SPEAKING = (NotAMember, MembershipExpired, Banned, Muted, TooNew, CircleClosed)
 
 
@@ -94,6 +96,7 @@ def get_post(uow: UnitOfWork, caller: Caller | None, post_id: UUID) -> Json:
     answer=schemas.PostOut,
     hot=True,
     versioned=True,
+    limits=EDITING,
     errors=(*SPEAKING, StorageFull, MissingPermission, errors.NotTheAuthor, WrongState),
 )
 def edit_post(uow: UnitOfWork, caller: Caller, post_id: UUID, body: Json, version: int | None) -> Json:

@@ -45,6 +45,16 @@ def test_a_second_check_in_edits_and_counts_once(world: World) -> None:
     assert [one["body"] for one in kept] == ["一稿"]
 
 
+def test_the_latest_versions_of_an_entry_are_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking_in, "MOST_VERSIONS", 2)
+    camp = world.camp()
+    person = world.camper(camp)
+    entry = [world.check_in(camp, person, body=body) for body in ("一稿", "二稿", "三稿", "四稿")][-1]
+
+    kept = person.api.get(f"/check-ins/{entry['id']}/versions").ok()["items"]
+    assert [(one["version"], one["body"]) for one in kept] == [(3, "三稿"), (2, "二稿")]
+
+
 def test_every_day_in_a_row_lengthens_the_streak(world: World, clock: ManualClock) -> None:
     camp = world.camp(days=5)
     person = world.camper(camp)

@@ -31,11 +31,28 @@ WHOLE = {
     "/circles/<uuid:circle_id>/pins": "MAX_PINS",
     "/circles/<uuid:circle_id>/start-here": "MAX_START_HERE",
     "/assignments/<uuid:assignment_id>/peer-tasks": "as many as the assignment asks of each",
-    "/check-ins/<uuid:check_in_id>/versions": "100 are kept",
+    "/check-ins/<uuid:check_in_id>/versions": "MOST_VERSIONS",
     "/columns/<uuid:column_id>": "its first page; the rest by /items",
 }
 # Whose items are a name and a count.
 SMALL_ITEMS = {"/circles/<uuid:circle_id>/tags"}
+# What fills the pages and inboxes of others.
+SPEAKING = {
+    "write_post",
+    "edit_post",
+    "post_comment",
+    "edit_comment",
+    "answer_question",
+    "edit_answer",
+    "react",
+    "unreact",
+    "report_post",
+    "report_comment",
+    "comment_check_in",
+    "like_check_in",
+    "unlike_check_in",
+    "hand_in",
+}
 # They read nothing of what is sent.
 NO_BODY = {"/v1/test/drain"}
 
@@ -55,6 +72,12 @@ def test_a_page_has_a_most(operation: Operation) -> None:
 
 def test_lists_that_come_whole_are_known() -> None:
     assert set(WHOLE) <= {operation.path for operation in READS_A_LIST}
+
+
+def test_nobody_speaks_without_end() -> None:
+    limited = {one.name for one in OPERATIONS if any(limit.per == "user" for limit in one.limits)}
+
+    assert SPEAKING - limited == set()
 
 
 def test_what_is_sent_in_a_list_has_a_most() -> None:

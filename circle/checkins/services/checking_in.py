@@ -6,9 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from circle.checkins.entry_models import CheckIn, CheckInVersion
+from circle.checkins.entry_models import MOST_VERSIONS, CheckIn, CheckInVersion
 from circle.checkins.errors import NoCardsLeft, NotACampDay
 from circle.checkins.events import CheckedIn
 from circle.checkins.figures import DayKind, Figures
@@ -135,6 +135,9 @@ def _edit(
             written_at=entry.edited_at or entry.created_at,
         )
     )
+    if entry.version >= MOST_VERSIONS:
+        past = (CheckInVersion.check_in_id == entry.id, CheckInVersion.version <= entry.version - MOST_VERSIONS)
+        uow.session.execute(delete(CheckInVersion).where(*past).execution_options(synchronize_session=False))
     entry.body, entry.number, entry.attached = written.body, written.number, len(kinds)
     entry.edited_at = uow.now
     entry.version += 1
