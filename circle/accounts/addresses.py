@@ -32,7 +32,7 @@ def _read_email(email: str) -> Address:
 
 
 def _read_phone(phone: str) -> Address:
-    refused = Invalid.field("phone", "bad_phone", "手机号无效,须为 E.164 格式。", "Not a valid E.164 phone number.")
+    refused = Invalid.field("phone", "bad_phone", "手机号无效，须为 E.164 格式。", "Not a valid E.164 phone number.")
     try:
         number = phonenumbers.parse(phone, None)
     except phonenumbers.NumberParseException:

@@ -44,7 +44,7 @@ class LastIdentity(Conflict):
 
 class SessionNeeded(Forbidden):
     code = "session_needed"
-    text = Text("此操作需要登录会话,不能用个人令牌。", "This needs a log-in session, not a personal token.")
+    text = Text("此操作需要登录会话，不能用个人令牌。", "This needs a log-in session, not a personal token.")
 
 
 on_constraint("uq_identities_kind_value", IdentityTaken)

@@ -79,7 +79,7 @@ def _open(stage: Stage, found: _Class, title: str, first: date, **rules: Any) ->
 
 
 _RULES: Json = {
-    "rules": "每天写一段, 五个字以上就算。",
+    "rules": "每天写一段，五个字以上就算。",
     "requirement": {"min_words": 5},
     "schedule": {"kind": "daily"},
     "windows": [],
@@ -134,10 +134,10 @@ def _talk(stage: Stage, found: _Class) -> None:
     author, other = found.people[0], found.people[1 % len(found.people)]
     with stage.units.write() as uow:
         entry = checking_in.check_in(uow, author, _id(found), body=words.CHECK_INS[0]).check_in_id
-        discussion.put_note(uow, stage.owner, entry, body="画面具体, 继续保持。")
+        discussion.put_note(uow, stage.owner, entry, body="画面具体，继续保持。")
         discussion.pin(uow, stage.owner, entry, pinned=True)
         discussion.like(uow, other, entry)
-        discussion.comment(uow, other, entry, body="向你学习!")
+        discussion.comment(uow, other, entry, body="向你学习！")
 
 
 def _nudge(stage: Stage, *, found: _Class) -> None:

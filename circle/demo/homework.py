@@ -18,11 +18,11 @@ _GOOD, _FAIR = {"画面": "看得见", "文字": "干净"}, {"画面": "看得�
 _POOR = {"画面": "还模糊", "文字": "可以再删"}
 _PEOPLE = 5
 _OPENINGS = (
-    "雨停的时候, 外婆正把晒了一半的豆子收进屋。",
-    "那天的事情很多, 我觉得非常非常难忘。",
-    "那天下午有三件事, 最后一件是我把钥匙弄丢了。",
+    "雨停的时候，外婆正把晒了一半的豆子收进屋。",
+    "那天的事情很多，我觉得非常非常难忘。",
+    "那天下午有三件事，最后一件是我把钥匙弄丢了。",
     "我的家乡是一个很美的地方。",
-    "修表的老人抬起头, 说, 快了五分钟。",
+    "修表的老人抬起头，说，快了五分钟。",
 )
 
 
@@ -42,7 +42,7 @@ class _Homework:
             (timedelta(days=9), lambda stage: self._hand_in(stage, 0, _OPENINGS[0])),
             (timedelta(days=8, hours=5), lambda stage: self._hand_in(stage, 1, _OPENINGS[1])),
             (timedelta(days=8), lambda stage: self._review(stage, 0, "excellent", _GOOD, "开头就有画面。")),
-            (timedelta(days=7), lambda stage: self._review(stage, 1, "redo", _POOR, "「难忘」在哪里? 写出来。")),
+            (timedelta(days=7), lambda stage: self._review(stage, 1, "redo", _POOR, "「难忘」在哪里？写出来。")),
             (timedelta(days=6, hours=8), self._show),
             (timedelta(days=6), lambda stage: self._hand_in(stage, 2, _OPENINGS[3])),
             (timedelta(days=5), lambda stage: self._hand_in(stage, 1, _OPENINGS[2])),
@@ -63,7 +63,7 @@ class _Homework:
                 stage.owner,
                 stage.circle_id,
                 title="写一个开头",
-                brief="三百字以内, 让人想读第二段。",
+                brief="三百字以内，让人想读第二段。",
                 due_at=self.now + timedelta(days=2),
                 rubric=_RUBRIC,
                 redo_until_passed=True,

@@ -186,7 +186,7 @@ def _plan(stage: Stage) -> None:
     now = stage.clock.now()
     with stage.units.write() as uow:
         write = partial(write_post, uow, stage.owner, stage.circle_id, kind=Kind.ARTICLE, body="还在写。")
-        write(title="草稿: 写作与散步", draft=True)
+        write(title="草稿：写作与散步", draft=True)
         write(title="下周预告", publish_at=now + timedelta(days=2))
         trashed = write(title="写错地方了")
         trash_post(uow, stage.owner, trashed.id)

@@ -16,7 +16,7 @@ from circle.memberships.services.members import edit_member
 from circle.memberships.services.offers import add_price, add_tier
 
 NAME = "示例写作圈"
-QUESTIONNAIRE = ["你在写什么?", "希望在这里得到什么?"]
+QUESTIONNAIRE = ["你在写什么？", "希望在这里得到什么？"]
 TRIAL_DAYS = 7
 QUESTION_PRICE = 1900
 # The mentors' time is what is scarce.
@@ -36,8 +36,8 @@ def open_example(units: Units, clock: ManualClock, *, password: str) -> Stage:
             uow,
             owner,
             name=NAME,
-            description="每天写一点, 一起变好。这里的人和内容都由程序生成。",
-            rules="善意, 具体, 不转载。",
+            description="每天写一点，一起变好。这里的人和内容都由程序生成。",
+            rules="善意，具体，不转载。",
             anonymous_questions=True,
         )
         tiers = _add_tiers(uow, owner, circle.id)

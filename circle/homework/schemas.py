@@ -34,7 +34,7 @@ REVIEW_LENGTH = 10_000
 PROGRESS = ("upcoming", "overdue", "closed", *WorkState)
 
 _DUE = {"example": "2026-03-20T15:59:59Z"}
-_TITLE = {"example": "第一周:写一个开头"}
+_TITLE = {"example": "第一周：写一个开头"}
 
 
 def _ids(most: int) -> Any:

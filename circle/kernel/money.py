@@ -61,7 +61,7 @@ def require_amount(amount: int, *, field: str = "amount", minimum: int = 1) -> i
         raise Invalid.field(
             field,
             "out_of_range",
-            f"金额须在 {minimum} 到 {MAX_AMOUNT} 之间(最小货币单位)。",
+            f"金额须在 {minimum} 到 {MAX_AMOUNT} 之间（最小货币单位）。",
             f"The amount must be between {minimum} and {MAX_AMOUNT} minor units.",
         )
     return amount

@@ -16,20 +16,20 @@ class NotUploaded(Conflict):
 
 class NotReady(Conflict):
     code = "not_ready"
-    text = Text("文件正在处理,请稍后再试。", "The file is being processed; try again shortly.")
+    text = Text("文件正在处理，请稍后再试。", "The file is being processed; try again shortly.")
 
 
 class TooMuchUnattached(Conflict):
     code = "too_much_unattached"
     text = Text(
-        "未使用的上传文件过多,请先使用或等待清理。", "Too many uploads are not used yet; use them or wait a day."
+        "未使用的上传文件过多，请先使用或等待清理。", "Too many uploads are not used yet; use them or wait a day."
     )
 
 
 class StorageFull(Conflict):
     code = "storage_full"
     text = Text(
-        "星球的附件空间已满,请先删除一些附件。", "The circle's attachments take all the space that it may have."
+        "星球的附件空间已满，请先删除一些附件。", "The circle's attachments take all the space that it may have."
     )
 
 
@@ -53,7 +53,7 @@ class WrongSize(ContentRefused):
 
 class UnreadableImage(ContentRefused):
     code = "unreadable_image"
-    text = Text("图片已损坏,无法读取。", "The image is damaged and can't be read.")
+    text = Text("图片已损坏，无法读取。", "The image is damaged and can't be read.")
 
 
 class TooManyPixels(ContentRefused):
@@ -63,7 +63,7 @@ class TooManyPixels(ContentRefused):
 
 class ProcessingFailed(ContentRefused):
     code = "processing_failed"
-    text = Text("文件处理失败,请换一个文件。", "This file could not be processed; try another one.")
+    text = Text("文件处理失败，请换一个文件。", "This file could not be processed; try another one.")
 
 
 _REFUSALS = {

@@ -11,7 +11,7 @@ class NotAMember(Forbidden):
 
 class MembershipExpired(Forbidden):
     code = "membership_expired"
-    text = Text("你的会员已到期,续费后可继续。", "Your membership has expired; renew it to go on.")
+    text = Text("你的会员已到期，续费后可继续。", "Your membership has expired; renew it to go on.")
 
 
 class Banned(Forbidden):

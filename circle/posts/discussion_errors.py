@@ -41,7 +41,7 @@ class NotAnswered(Conflict):
 
 class AlreadyReported(Conflict):
     code = "already_reported"
-    text = Text("你已举报过,正在处理。", "You have reported this; it is being looked at.")
+    text = Text("你已举报过，正在处理。", "You have reported this; it is being looked at.")
 
 
 class OwnContent(Conflict):

@@ -31,7 +31,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"Not a valid URL\.", "bad_url", "不是有效的网址。"),
         (r"Contains characters that are not allowed\.", "bad_characters", "含有不允许的字符。"),
         (r"Must not be blank\.", "blank", "不能为空白。"),
-        (r"Must be one of: (?P<a>.*)\.", "not_a_choice", "必须是以下之一:{a}。"),
+        (r"Must be one of: (?P<a>.*)\.", "not_a_choice", "必须是以下之一：{a}。"),
         (r"Shorter than minimum length (?P<a>\d+)\.", "too_short", "长度至少为 {a}。"),
         (r"Longer than maximum length (?P<a>\d+)\.", "too_long", "长度不能超过 {a}。"),
         (r"Length must be between (?P<a>\d+) and (?P<b>\d+)\.", "bad_length", "长度须在 {a} 到 {b} 之间。"),

@@ -20,6 +20,7 @@ from circle.circles.models import Circle
 from circle.kernel import changes
 from circle.kernel.caller import Caller
 from circle.kernel.errors import Invalid, NotFound
+from circle.kernel.money import Money
 from circle.kernel.state import WrongState
 from circle.kernel.uow import UnitOfWork
 from circle.memberships.models import Membership, Status
@@ -108,7 +109,8 @@ def _require_amount(circle: Circle, standing: Standing, amount: int | None) -> i
             raise Invalid.field("amount", "free_here", "这里提问免费。", "Asking is free here.")
         return None
     if amount is None or amount < price:
-        zh, en = f"提问价格至少为 {price}。", f"A question costs at least {price} minor units."
+        least = Money(price, circle.currency)
+        zh, en = f"提问价格至少为 {least}。", f"A question costs at least {least}."
         raise Invalid.field("amount", "too_little", zh, en)
     return amount
 
