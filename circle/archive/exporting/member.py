@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
+from circle.archive.exporting import prose
 from circle.archive.exporting.pieces import Attached, Piece, named, post_path
 from circle.archive.exporting.wording import say
 from circle.checkins import diary_queries
@@ -199,13 +200,13 @@ def _post_piece(
 ) -> Piece:
     language = member.language
     path = _path(member, row, card["title"] or card["body"][: posts.FIRST_WORDS])
-    text = [card["body"], *_attached(card["attachments"], below=card["body"])]
+    text = [card["body"], *prose.attached(card["attachments"], below=card["body"])]
     answer = (card["question"] or {}).get("answer")
     if answer:
         text += [f"## {say('answer', language)} · {answer['author']['display_name']}", answer["body"]]
-        text += _attached(answer["attachments"], below=answer["body"])
+        text += prose.attached(answer["attachments"], below=answer["body"])
     hidden = row["author_id"] if hides_asker(standing, row["author_id"], anonymous=row["anonymous"]) else None
-    text += _comments([comment_card(one, hidden_author=hidden) for one in said.get(entry.id, ())], language)
+    text += prose.comments([comment_card(one, hidden_author=hidden) for one in said.get(entry.id, ())], language)
     shown = _shown_files(card)
     return Piece(
         path=path,
@@ -228,43 +229,6 @@ def _post_piece(
     )
 
 
-def _attached(shown: Sequence[Json], *, below: str = "") -> list[str]:
-    """Return attachments as Markdown, pictures shown and files linked; what the text shows itself is left out."""
-    return [
-        f"{'!' if one['kind'] == MediaKind.IMAGE else ''}[{_label(one['filename'])}](/v1/media/{one['id']})"
-        for one in shown
-        if f"/v1/media/{one['id']}" not in below
-    ]
-
-
-def _label(filename: str) -> str:
-    return filename.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
-
-
-def _comments(cards: Sequence[Json], language: Language) -> list[str]:
-    """Return comments by age, replies under what they reply to."""
-    if not cards:
-        return []
-    below = {
-        card["id"]: [one for one in cards if one["parent_id"] == card["id"]]
-        for card in cards
-        if card["parent_id"] is None
-    }
-    tops = [card for card in cards if card["parent_id"] is None]
-    lines = [f"## {say('comments', language)}"]
-    for card in tops:
-        lines.append(_comment(card, "- ", language))
-        lines += [_comment(reply, "    - ", language) for reply in below[card["id"]]]
-    return ["\n".join([lines[0], "", *lines[1:]])]
-
-
-def _comment(card: Json, bullet: str, language: Language) -> str:
-    name = card["author"]["display_name"] if card["author"] else say("anonymous", language)
-    body = card["body"] if card["status"] != "deleted" else f"*{say('deleted', language)}*"
-    indent = "\n" + " " * len(bullet)
-    return f"{bullet}**{name}** {card['created_at']:%Y-%m-%d %H:%M}: {indent.join(body.splitlines())}"
-
-
 def homework_pieces(member: Member, contents: Contents) -> Iterator[Piece]:
     """Yield one's own homework with what was said about it."""
     for row in contents.homework:
@@ -281,18 +245,21 @@ def _homework_piece(member: Member, row: Row) -> Piece | None:
             mine = homework.mine(uow, member.caller, row["assignment_id"])
         except NotFound:
             return None  # taken back meanwhile
-        shown = [one for version in mine["versions"] for one in version["attachments"]]
-        files = _files(uow, shown)
+        attached = [one for version in mine["versions"] for one in version["attachments"]]
+        spoken = [review["audio"] for review in mine["reviews"] if review["audio"]]
+        files = _files(uow, [*assignment["attachments"], *attached, *spoken])
     said: dict[str, list[Json]] = {}
     for review in mine["reviews"]:
         said.setdefault(review["submission_id"], []).append(review)
-    text = [f"## {say('brief', language)}", assignment["brief"]] if assignment["brief"] else []
+    criteria = [one["name"] for one in assignment["rubric"] or ()]
+    brief = [one for one in (assignment["brief"], *prose.attached(assignment["attachments"])) if one]
+    text = [f"## {say('brief', language)}", *brief] if brief else []
     for version in mine["versions"]:
         heading = say("version", language, number=version["number"])
         text += [f"## {heading} · {version['submitted_at']:%Y-%m-%d %H:%M}", version["body"]]
-        text += _attached(version["attachments"])
+        text += prose.attached(version["attachments"])
         for review in said.get(version["id"], ()):
-            text += _review(review, language)
+            text += prose.review(review, version["body"], criteria, language)
     last = mine["versions"][-1]["submitted_at"]
     return Piece(
         path=f"homework/{named(row['assignment_id'], assignment['title'])}",
@@ -304,14 +271,6 @@ def _homework_piece(member: Member, row: Row) -> Piece | None:
     )
 
 
-def _review(review: Json, language: Language) -> list[str]:
-    who = f" · {review['reviewer']['display_name']}" if review["reviewer"] else ""
-    lines = [f"### {say('review', language)}{who} · {review['verdict']}"]
-    if review["final_score"] is not None:
-        lines.append(say("score", language, score=review["final_score"]))
-    return [*lines, review["body"]] if review["body"] else lines
-
-
 def check_in_pieces(member: Member, contents: Contents) -> Iterator[Piece]:
     """Yield one's own entries, a piece a camp and month."""
     for camp in contents.camps:
@@ -320,7 +279,7 @@ def check_in_pieces(member: Member, contents: Contents) -> Iterator[Piece]:
         for month, some in groupby(entries, key=lambda one: f"{one[0]['day']:%Y-%m}"):
             texts, files = [], []
             for row, shown, known in some:
-                texts.append(_entry_text(row, shown, member.language))
+                texts.append(prose.entry_text(row, shown, member.language))
                 files += [known[str(one["id"])] for one in shown if str(one["id"]) in known]
             piece = Piece(
                 path=f"{folder}/{month}",
@@ -346,16 +305,6 @@ def _entries(member: Member, camp_id: UUID) -> Iterator[tuple[Row, Sequence[Json
         if len(page) < PAGE:
             return
         after_day = page[-1]["day"]
-
-
-def _entry_text(row: Row, shown: Sequence[Json], language: Language) -> str:
-    made_up = f" · {say('made_up', language)}" if row["kind"] == "made_up" else ""
-    lines = [f"## {row['day']:%Y-%m-%d}{made_up}", row["body"], *_attached(shown)]
-    if row["number"] is not None:
-        lines.append(f"{row['number'].normalize():f}")
-    if row["teacher_note"]:
-        lines += [f"### {say('note', language)}", row["teacher_note"]]
-    return "\n\n".join(lines)
 
 
 def comment_pieces(member: Member) -> Iterator[Piece]:

@@ -13,6 +13,7 @@ from circle.kernel.queue import SilentDoorbell
 from circle.media.errors import StorageUnavailable
 from circle.media.storage import Storage
 from tests.builders.exports import Taken
+from tests.builders.homework import BEST, RUBRIC
 from tests.builders.media import PDF
 from tests.client import World
 
@@ -72,8 +73,8 @@ def test_links_and_files_are_beside_the_text(world: World) -> None:
     assert taken.zip.testzip() is None
 
 
-def _paper(world: World, person: Any) -> Any:
-    return world.media(person, PDF, filename="论文.pdf", content_type="application/pdf")
+def _paper(world: World, person: Any, **about: str) -> Any:
+    return world.media(person, PDF, filename="论文.pdf", content_type="application/pdf", **about)
 
 
 def test_questions_comments_homework_and_check_ins_come_along(world: World) -> None:
@@ -96,6 +97,26 @@ def test_questions_comments_homework_and_check_ins_come_along(world: World) -> N
     assert "- **同学** 2026-03-01 04:00: 顶层评论\n    - **成员** 2026-03-01 04:00: 我的回复" in said
     assert bodies(taken, "那年冬天的事", "开头很好", "三百字", "别人的作业") == [True, True, True, False]
     assert "我的回复" in taken.text("comments/2026-03.md")
+
+
+def test_all_that_was_said_about_ones_homework_comes_along(world: World) -> None:
+    circle = world.circle()
+    member = world.member(circle)
+    paper = _paper(world, circle.owner, purpose="assignment")
+    homework = world.assignment(circle, title="写一个开头", attachments=[str(paper)], rubric=RUBRIC)
+    version = world.hand_in(homework, member, "那年冬天很冷")
+    note = world.recording(circle.owner, purpose="review")
+    remark = {"start": 0, "end": 4, "text": "有画面。"}
+    world.review(version, circle.owner, "scored", rubric=BEST, remarks=[remark], audio_media_id=str(note))
+
+    taken = world.export(member, circle)
+
+    said = taken.text("homework/")
+    assert "[论文.pdf]" in said
+    assert "得分：10\n\n- 论点: 清楚\n- 文字: 通顺\n\n不错" in said
+    assert f"../media/{note}/话.mp3" in said
+    assert "> 那年冬天\n\n有画面。" in said
+    assert taken.zip.read(f"media/{paper}/论文.pdf") == PDF
 
 
 def test_own_check_ins_come_along(world: World) -> None:
