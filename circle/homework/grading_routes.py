@@ -180,5 +180,5 @@ def get_gradebook(uow: UnitOfWork, caller: Caller, circle_id: UUID, query: Json)
 
 @for_circle.get("/circles/<uuid:circle_id>/gradebook.csv", text="text/csv", limits=_EXPORT, errors=TEACHING)
 def get_gradebook_csv(uow: UnitOfWork, caller: Caller, circle_id: UUID) -> str:
-    """The whole gradebook as a file for spreadsheets."""
+    """The gradebook of all members as a file for spreadsheets: of the latest hundred assignments."""
     return spreadsheet.gradebook_csv(uow, caller, circle_id)

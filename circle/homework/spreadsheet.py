@@ -26,7 +26,7 @@ _STATES = {
 
 
 def gradebook_csv(uow: UnitOfWork, caller: Caller, circle_id: UUID) -> str:
-    """Return the whole gradebook, a line a member, a column an assignment. Errors: NotFound, MissingPermission."""
+    """Return the gradebook: a line a member, a column each of the latest assignments. Errors: NotFound, …Permission."""
     require_permission(uow, caller, circle_id, Permission.TEACH)
     return csv_file(_lines(uow, circle_id))
 
