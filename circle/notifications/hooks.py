@@ -25,8 +25,8 @@ MOST_SECONDS = 6.0
 _OK = range(200, 300)
 # All of IPv6 that is given out (RFC 4291, IANA); elsewhere lie those that hold an IPv4 address, and the inside.
 _GIVEN_OUT = ipaddress.ip_network("2000::/3")
-# Tunnels to IPv4 within it, what documents use, and relays into tunnels.
-_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("2001::/32", "2002::/16", "3fff::/20", "192.88.99.0/24")))
+# What `is_global` lets pass: a tunnel to IPv4 and its relays, and addresses of documents.
+_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("2002::/16", "192.88.99.0/24", "3fff::/20")))
 
 Socket = Iterable[tuple[Any, ...]]
 

@@ -71,6 +71,23 @@ def test_no_type_passes_for_another(claimed: str, real: str) -> None:
         require_content(HONEST[real], TYPES[claimed])
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf<!doctype html>",
+        b"\n\t <HTML>",
+        b"<?xml version='1.0'?><svg/>",
+        b"\xef\xbb\xbf\n<script>",
+        b"<?php",
+    ],
+)
+def test_a_page_is_no_text(content: bytes) -> None:
+    """A browser that looks into a file for what it is looks here: past a mark of its encoding, and blanks."""
+    for name in ("text/plain", "text/markdown", "text/csv", "application/json"):
+        with pytest.raises(WrongContent):
+            require_content(content, TYPES[name])
+
+
 def test_no_list_holds_what_a_browser_would_run() -> None:
     accepted = {*TYPES, *ALIASES}.union(*ALLOWED.values())
 

@@ -21,7 +21,7 @@ from circle.jobs import load_job
 from circle.kernel.clock import ManualClock
 from circle.kernel.errors import Invalid
 from circle.kernel.uow import Units
-from circle.notifications.hooks import HttpHooks, is_public
+from circle.notifications.hooks import MOST_SECONDS, HttpHooks, is_public
 from circle.notifications.kinds import Kind
 from circle.notifications.services.hooks import check_address
 from tests.builders.people import Person
@@ -275,8 +275,9 @@ def test_a_name_is_looked_up_once(settings: Settings, bot: Bot, monkeypatch: pyt
     def look_up(_host: str, port: int, **_named: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(meanings), port))]
 
-    def connect(_backend: Any, host: str, *_arguments: Any, **_named: Any) -> Any:
+    def connect(_backend: Any, host: str, _port: int, timeout: float, *_more: Any) -> Any:
         called.append(host)
+        assert 0 < timeout <= MOST_SECONDS
         raise httpcore.ConnectError
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)

@@ -78,6 +78,25 @@ def test_no_function_runs_but_a_job_of_ours(queue: Queue, name: str, tmp_path: P
         believed(queue, job)
 
 
+@pytest.mark.parametrize(
+    "name", ["outbox.relay", "workers.runtime.job", "workers.outbox.relay ", "workers." + "x" * 10_000]
+)
+def test_no_name_but_that_of_a_job_is_believed(queue: Queue, name: str) -> None:
+    job = queue.enqueue(name)
+
+    with pytest.raises(ForgedJob) as refused:
+        believed(queue, job)
+    assert len(str(refused.value)) <= 80
+
+
+def test_a_job_of_somebody_elses_object_is_refused(queue: Queue) -> None:
+    job = queue.enqueue("workers.outbox.relay")
+    queue.connection.hset(job.key, "data", json.dumps(["workers.outbox.relay", {"a": 1}, [], {}]).encode())
+
+    with pytest.raises(ForgedJob):
+        believed(queue, job)
+
+
 @pytest.mark.parametrize("arguments", [{"args": ("x",)}, {"kwargs": {"self": 1}}])
 def test_a_job_of_ours_takes_nothing_from_the_queue(queue: Queue, arguments: dict[str, Any]) -> None:
     job = queue.enqueue_call("workers.outbox.relay", **arguments)
