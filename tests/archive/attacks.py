@@ -4,11 +4,14 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 # What a program would do that got to run.
 _ACT = "document.documentElement.setAttribute('data-ran','1')"
@@ -80,6 +83,66 @@ ATTACKS: tuple[str, ...] = (
     "*" * 500 + f"<script>{_ACT}</script>",
 )  # fmt: skip
 
+# Texts that are harmless where they are first read, and something else where they are read again, or elsewhere; and
+# what Markdown itself could be made to write.
+SECOND_SIGHT: tuple[str, ...] = (
+    f"<form><math><mtext></form><form><mglyph><style></math><img src onerror={_ACT}>",
+    f'<svg></p><style><a id="</style><img src=1 onerror={_ACT}>">',
+    f'<math><annotation-xml encoding="text/html"><svg><script>{_ACT}</script>',
+    f'<svg><foreignObject><iframe srcdoc="&lt;script&gt;parent.{_ACT}&lt;/script&gt;">',
+    f"<svg><title><img src=x onerror={_ACT}></title></svg>",
+    f"<noscript><style></noscript><img src=x onerror={_ACT}>",
+    f'<xmp><img title="</xmp><img src onerror={_ACT}>">',
+    f'<noembed><img title="</noembed><img src onerror={_ACT}>"></noembed>',
+    f"<textarea></textarea><img src onerror={_ACT}>",
+    f"</textarea></title></style></noscript></desc></svg><script>{_ACT}</script>",
+    f"<title></title><script>{_ACT}</script>",
+    f"<plaintext><script>{_ACT}</script>",
+    f"<select><template><img src onerror={_ACT}></template></select>",
+    f'<table><td><svg><desc><td></desc></svg><style><!--</style><img title="--><img src onerror={_ACT}>">',
+    f"<!--><img src onerror={_ACT}>-->",
+    f"<!-- --!><img src onerror={_ACT}> -->",
+    f"<?x ><img src onerror={_ACT}>?>",
+    f"</ x><img src onerror={_ACT}>",
+    f'<a\nhref="javascript:{_ACT}">x</a>',
+    f'<div style="background:url(javascript:{_ACT})">x</div>',
+    f'<link rel=stylesheet href="data:text/css,*{{x:expression({_ACT})}}">',
+    f"[x](<&Tab;javascript:{_ACT}>)",
+    f"[x](&NewLine;javascript:{_ACT})",
+    f"[x](javascript&#58;{_ACT})",
+    f"[x](j\x00avascript:{_ACT})",
+    f"[x](\u202ejavascript:{_ACT})",
+    f"[x](\u00a0javascript:{_ACT})",
+    f"[x](%6Aavascript:{_ACT})",
+    f"[x](\\javascript:{_ACT})",
+    f"[x](javascript://example.org/%0a{_ACT})",
+    f"[x](view-source:javascript:{_ACT})",
+    f"[x](feed:javascript:{_ACT})",
+    f"[x](https://example.org '\"><img src onerror={_ACT}>')",
+    f"[x][y]\n\n[y]: <javascript:{_ACT}> (t)",
+    f'[y]: https://example.org "\\"><img src onerror={_ACT}>"\n\n[y]',
+    f'<https://example.org/"onmouseover={_ACT}>',
+    "<data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==>",
+    f'![x](https://example.org/x.png "\\" onload=\\"{_ACT}")',
+    f"![x][y]\n\n[y]: javascript:{_ACT}",
+    f"![<img src onerror={_ACT}>](https://example.org/x.png)",
+    f"[![x](javascript:{_ACT})](javascript:{_ACT})",
+    f"```html onload={_ACT}\n<script>{_ACT}</script>\n```",
+    f'~~~"><script>{_ACT}</script>\nx\n~~~',
+    f"    <script>{_ACT}</script>",
+    f"[^1]\n\n[^1]: <img src onerror={_ACT}>",
+    f"| a |\n| :-: |\n| `</code><img src onerror={_ACT}>` |",
+    f"~~<img src onerror={_ACT}>~~",
+    f"- [ ] <img src onerror={_ACT}>",
+    f"1. <svg onload={_ACT}>\n2. </ol><script>{_ACT}</script>",
+    f"# x <!-- \n<script>{_ACT}</script>\n-->",
+    f"&amp;lt;img src onerror={_ACT}&amp;gt;",
+    f"&#60;img src=x onerror={_ACT}&#62;",
+    f"\\<img src onerror={_ACT}\\>",
+    f"\ufffe<script>{_ACT}</script>",
+    f"\x1b<script>{_ACT}</script>",
+)
+
 # All that Markdown makes.
 ELEMENTS = frozenset(
     {"p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "strong", "em", "s", "code", "pre", "blockquote"}
@@ -97,6 +160,15 @@ _STYLE = re.compile(r"text-align:(left|right|center)")
 _SCHEMES = {"http", "https", "mailto"}
 
 
+def _strange_attribute(tag: str, name: str, value: str | None) -> Iterator[str]:
+    if name not in _ATTRIBUTES.get(tag, set()):
+        yield f"<{tag} {name}>"
+    elif name == "style" and not _STYLE.fullmatch(value or ""):
+        yield f"style={value}"
+    elif name in {"href", "src"} and urlsplit(re.sub(r"[\x00-\x20]", "", value or "")).scheme not in _SCHEMES:
+        yield f"{name}={value}"
+
+
 class _Reader(HTMLParser):
     """Notes what Markdown never makes."""
 
@@ -108,12 +180,7 @@ class _Reader(HTMLParser):
         if tag not in ELEMENTS:
             self.found.append(f"<{tag}>")
         for name, value in attrs:
-            if name not in _ATTRIBUTES.get(tag, set()):
-                self.found.append(f"<{tag} {name}>")
-            elif name == "style" and not _STYLE.fullmatch(value or ""):
-                self.found.append(f"style={value}")
-            elif name in {"href", "src"} and urlsplit(re.sub(r"[\x00-\x20]", "", value or "")).scheme not in _SCHEMES:
-                self.found.append(f"{name}={value}")
+            self.found += _strange_attribute(tag, name, value)
 
     def handle_comment(self, data: str) -> None:
         self.found.append(f"<!--{data}")
@@ -131,6 +198,46 @@ def more_than_markdown(html: str) -> list[str]:
     reader.feed(html)
     reader.close()
     return reader.found
+
+
+# Where somebody's program puts what it was given.
+PLACES = (
+    "<div>{}</div>",
+    "<table><tr><td>{}</td></tr></table>",
+    "<svg><desc>{}</desc></svg>",
+    "<math><mtext>{}</mtext></math>",
+    "<noscript>{}</noscript>",
+    "<textarea>{}</textarea>",
+)
+_PLACE = frozenset(
+    {"html", "head", "body", "div", "tr", "svg", "desc", "math", "mtext", "noscript", "textarea", "-text"}
+)
+
+
+def more_than_markdown_in(place: str, html: str) -> list[str]:
+    """Read HTML as browsers do, put somewhere, write it out and read that again; name what no Markdown makes.
+
+    The reader is Lexbor, which follows the rules of browsers for what is no HTML, too.
+    """
+    first = LexborHTMLParser(place.format(html))
+    again = LexborHTMLParser(first.html or "")
+    found = [*_strange(first), *_strange(again)]
+    if [one.tag for one in _elements(first)] != [one.tag for one in _elements(again)]:
+        found.append("something else when it is read again")
+    return found
+
+
+def _elements(page: LexborHTMLParser) -> list[LexborNode]:
+    return list(page.root.traverse(include_text=False)) if page.root else []
+
+
+def _strange(page: LexborHTMLParser) -> Iterator[str]:
+    for one in _elements(page):
+        tag = one.tag or ""
+        if tag not in ELEMENTS | _PLACE:
+            yield f"<{tag}>"
+        for name, value in one.attributes.items():
+            yield from _strange_attribute(tag, name, value)
 
 
 # Run by the browser itself, after the page: it sees addresses and elements as it understands them.

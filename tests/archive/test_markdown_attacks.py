@@ -1,4 +1,4 @@
-"""Somebody's text in feeds and books is never a program: read by a parser here, by Chromium in the reliability tier."""
+"""Somebody's text in feeds and books is never a program: read as browsers do, by Chromium in the reliability tier."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,21 @@ from circle.archive.exporting.epub import Book
 from circle.archive.exporting.pieces import Piece
 from circle.archive.feeds import _html
 from circle.archive.rendering import is_safe_link
-from tests.archive.attacks import ATTACKS, ELEMENTS, chromium, inspection, more_than_markdown, seen_by_chromium
+from tests.archive.attacks import (
+    ATTACKS,
+    ELEMENTS,
+    PLACES,
+    SECOND_SIGHT,
+    chromium,
+    inspection,
+    more_than_markdown,
+    more_than_markdown_in,
+    seen_by_chromium,
+)
 from tests.conftest import START
 
 SITE = "https://circle.example"
+TEXTS = ATTACKS + SECOND_SIGHT
 
 
 def in_a_feed(text: str) -> str:
@@ -31,12 +42,27 @@ def in_a_book(text: str) -> str:
         book.close()
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", TEXTS)
 def test_a_feed_holds_nothing_but_markdown(attack: str) -> None:
     assert more_than_markdown(in_a_feed(attack)) == []
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", TEXTS)
+def test_whoever_shows_a_feed_shows_nothing_but_markdown(attack: str) -> None:
+    """As browsers read it, wherever it is put, and as they read what they have written out."""
+    assert [found for place in PLACES if (found := more_than_markdown_in(place, in_a_feed(attack)))] == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_text_that_is_trusted_is_noticed_there(place: str) -> None:
+    """The mutant: the same texts, put there as they are."""
+    noticed = [bool(more_than_markdown_in(place, one)) for one in TEXTS if one.startswith("<")]
+
+    # What is put into a text area, or into what browsers skip, has to end that first.
+    assert sum(noticed) > (0 if place in PLACES[-2:] else 0.8 * len(noticed))
+
+
+@pytest.mark.parametrize("attack", TEXTS)
 def test_a_book_is_well_formed_and_holds_nothing_but_markdown(attack: str) -> None:
     page = ET.fromstring(in_a_book(attack).replace("<!DOCTYPE html>", ""))  # noqa: S314 - our own page
     body = page.find("{http://www.w3.org/1999/xhtml}body")
@@ -71,13 +97,13 @@ class TestInChromium:
     """What a browser makes of it, which no parser has to guess; without a content security policy, as in readers."""
 
     def test_a_feed_runs_nothing(self, tmp_path: Path) -> None:
-        entries = "".join(f'<div data-frame="{n}">{in_a_feed(one)}</div>' for n, one in enumerate(ATTACKS))
+        entries = "".join(f'<div data-frame="{n}">{in_a_feed(one)}</div>' for n, one in enumerate(TEXTS))
 
         assert self._look(tmp_path, "feed.html", self._page(entries)) == {"ran": False, "found": []}
 
     def test_a_book_runs_nothing(self, tmp_path: Path) -> None:
         """All chapters in one page: it is XML, so that none of them could end its own part early."""
-        chapters = [in_a_book(one).partition("<body>")[2].partition("</body>")[0] for one in ATTACKS]
+        chapters = [in_a_book(one).partition("<body>")[2].partition("</body>")[0] for one in TEXTS]
         framed = "".join(f'<div data-frame="{number}">{chapter}</div>' for number, chapter in enumerate(chapters))
         head = '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>'
 
