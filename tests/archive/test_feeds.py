@@ -12,7 +12,7 @@ from tests.access.crawl import logged
 from tests.builders.archive import BuiltColumn
 from tests.builders.circles import BuiltCircle
 from tests.builders.people import Person
-from tests.client import Reply, World
+from tests.client import Api, Reply, World
 from tests.statements import counted
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -82,6 +82,18 @@ def test_a_locked_post_is_a_teaser(world: World) -> None:
     assert "付费正文" not in teaser.bytes.decode()
     assert "内部" not in teaser.bytes.decode()
     assert "付费正文" in fetch(student, token_of(student)["token"], circle).bytes.decode()
+
+
+def test_a_feed_names_the_installations_address_whatever_host_is_asked(world: World, api: Api) -> None:
+    circle = world.circle()
+    token = token_of(world.member(circle))["token"]
+    asked = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+
+    reply = api.request("GET", f"http://evil.example/feeds/{token}/circles/{circle.id}.atom", headers=asked)
+
+    assert reply.status == 200
+    assert b"evil.example" not in reply.bytes
+    assert f'href="http://circle.test/feeds/{token}' in reply.bytes.decode()
 
 
 def test_a_column_has_a_feed(world: World) -> None:

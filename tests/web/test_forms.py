@@ -100,11 +100,21 @@ def test_cookies_are_ours_alone(browser: FlaskClient, world: World) -> None:
     answers = [browser.get("/account"), log_in(browser, person.email)]
 
     cookies = [cookie for answer in answers for cookie in answer.headers.getlist("Set-Cookie")]
-    assert {cookie.partition("=")[0] for cookie in cookies} == {SESSION_COOKIE, "circle_form"}
-    for cookie in cookies:
-        assert "HttpOnly" in cookie
-        assert "SameSite" in cookie
-        assert "Domain" not in cookie
+    told = {cookie.partition("=")[0]: set(cookie.split("; ")[1:]) for cookie in cookies}
+    assert told.keys() == {SESSION_COOKIE, "circle_form"}
+    assert told["circle_form"] == {"HttpOnly", "Path=/", "SameSite=Strict"}
+    assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= told[SESSION_COOKIE]
+    assert not [cookie for cookie in cookies if "Domain" in cookie]
+
+
+def test_who_is_looking_is_told_by_the_cookie_alone(app: Flask, world: World) -> None:
+    person = world.person(password=PASSWORD)
+    names = dict.fromkeys(("token", "session", SESSION_COOKIE), person.token)
+    headers = {"Authorization": f"Bearer {person.token}"}
+
+    page = app.test_client().get("/account", query_string=names, headers=headers)
+
+    assert person.email not in page.text
 
 
 def test_with_tls_cookies_are_of_this_host_and_browsers_are_told_to_stay(
