@@ -40,7 +40,8 @@ def require_rubric(rubric: Sequence[Mapping[str, Any]]) -> None:
     if errors:
         raise Invalid(*errors)
     if rubric and not 0 < points_of(rubric) <= MAX_SCORE:
-        raise Invalid.field("rubric", "out_of_range", f"总分须在 1 到 {MAX_SCORE} 之间。", "Points are out of range.")
+        zh, en = f"总分须在 1 到 {MAX_SCORE} 之间。", f"All points together must be between 1 and {MAX_SCORE}."
+        raise Invalid.field("rubric", "out_of_range", zh, en)
 
 
 def judge(

@@ -220,8 +220,8 @@ NOTICES: Mapping[Kind, Notice] = {
     Kind.CAMP_AT_RISK: Notice(
         Text("“{camp}”在等你回来", "{camp} is waiting for you"),
         Text(
-            "最近三天你有两天没有打卡，可以用补卡补上。",
-            "You missed two of the last three days; a make-up card can repair them.",
+            "最近三天你有两天没有打卡；如果还有补卡机会，可以补上。",
+            "You missed two of the last three days; a make-up card, if you have one left, can repair them.",
         ),
         email=True,
     ),
@@ -268,7 +268,7 @@ NOTICES: Mapping[Kind, Notice] = {
     ),
     Kind.HOMEWORK_OVERDUE: Notice(
         Text("作业“{title}”已过截止时间", "'{title}' was due"),
-        Text("截止时间是 {due}，“{circle}”还在等你的作业。", "It was due {due}; {circle} still waits for your work."),
+        Text("截止时间是 {due}，“{circle}”没有按时收到。", "It was due {due}; {circle} did not get it in time."),
         email=True,
     ),
     Kind.HOMEWORK_REVIEWED: Notice(

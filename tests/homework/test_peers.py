@@ -197,6 +197,15 @@ def test_what_a_teacher_asked_for_again_falls_to_the_teacher_if_peers_are_late(
 
     queue = owner.api.get(f"{assignment.path}/queue").ok()["items"]
     assert second["id"] in {one["submission_id"] for one in queue}
+    world.review(second, owner, "redo")
+    fellow = world.member(assignment.circle)
+    world.hand_in(assignment, fellow, "也来")
+    third = world.hand_in(assignment, author, "第三稿")
+    clock.advance(timedelta(days=3))
+    world.close_peer_reviews()
+    queue = owner.api.get(f"{assignment.path}/queue").ok()["items"]
+    assert third["id"] in {one["submission_id"] for one in queue}
+    assert [one["kind"] for one in world.notices(owner)] == ["peer_reviews_missed"] * 2
 
 
 def test_a_teachers_verdict_stands_above_the_peers(world: World) -> None:

@@ -62,7 +62,8 @@ def on_peer_review_due_soon(uow: UnitOfWork, soon: events.PeerReviewDueSoon) -> 
 
 
 def on_peer_reviews_missed(uow: UnitOfWork, missed: events.PeerReviewsMissed) -> None:
-    key, count = f"peer_missed:{min(missed.work_ids)}", len(missed.work_ids)
+    """A later version of the same work may lack its reviews once more."""
+    key, count = f"peer_missed:{min(missed.work_ids)}:{uow.now.isoformat()}", len(missed.work_ids)
     _tell(uow, missed, [missed.teacher_id], Kind.PEER_REVIEWS_MISSED, key=key, count=count)
 
 
