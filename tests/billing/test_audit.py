@@ -41,6 +41,8 @@ def test_what_an_owner_does_to_money_is_recorded(world: World, clock: Any, sql: 
         ("refund.request", "invoice", UUID(member.extra["invoice_id"])),
     ]
     assert {row["actor_id"] for row in found if row["action"].startswith(money)} == {owner.id}
+    for table in ("refunds", "payouts"):
+        assert sql(f"SELECT requested_by FROM {table}") == [{"requested_by": owner.id}]  # noqa: S608 - our own words
 
 
 def test_what_is_done_to_prices_is_recorded_with_its_figures(world: World, sql: Any) -> None:

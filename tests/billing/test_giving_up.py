@@ -103,13 +103,15 @@ def test_the_seat_of_an_unpaid_upgrade_is_free_again_and_no_other(world: World, 
 
 
 def test_a_renewal_that_was_given_up_meanwhile_is_not_collected(world: World, clock: ManualClock, sql: Any) -> None:
-    member = world.subscriber(world.circle())
+    circle = world.circle()
+    member, _usual = world.subscriber(circle), world.subscriber(circle)
     clock.advance(UNTIL_THE_NOTICE)
     world.run_billing("bill")
     member.api.delete(f"/me/payment-methods/{member.extra['method_id']}").ok(204)
     clock.advance(UNTIL_THE_CHARGE)
     with world.units.read() as uow:
         [odd] = collecting.odd_ones(uow, limit=10)
+    assert str(odd) == world.renewals(member)[0]["id"], "the other has a card"
     world.steer(member, "cancel").ok()
     before = len(world.notices(member))
 

@@ -1,7 +1,7 @@
 """The sandbox keeps its books like a provider: nothing ripens early, and nothing goes back that was not paid."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from circle.kernel.ids import new_id
 from tests.client import World
 
 S = OutcomeState
+INSTANT = timedelta(microseconds=1)
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,21 @@ def test_what_takes_its_time_is_done_at_its_instant(
     clock.advance(timedelta(seconds=1))
     world.sandbox.ripen()
     assert sorted(booked(world, clock)) == [("charge", 1900), ("payout", -300), ("refund", -500)]
+
+
+def test_a_movement_stands_in_the_books_of_one_day(world: World, clock: ManualClock) -> None:
+    midnight = datetime.fromisoformat("2026-03-02T00:00:00Z")
+    for moment, amount in ((midnight - INSTANT, 100), (midnight, 200)):
+        clock.set(moment)
+        given_back(world, charged(world), amount)
+        world.sandbox.payout(PayoutOrder(number_of(new_id()), "sandbox", "ok", amount, "CNY", "读书会"))
+
+    days = [world.sandbox.settlement(date(2026, 3, day)) for day in (1, 2)]
+
+    assert [sorted((line.kind, line.amount) for line in lines) for lines in days] == [
+        [("charge", 1900), ("payout", -100), ("refund", -100)],
+        [("charge", 1900), ("payout", -200), ("refund", -200)],
+    ]
 
 
 def test_what_was_delivered_is_not_posted_again(world: World) -> None:

@@ -209,6 +209,14 @@ def test_a_card_that_stripe_does_not_know_needs_another(stripe: HonestStripe, ad
     assert (outcome.state, outcome.retry) == (OutcomeState.FAILED, Retry.HARD)
 
 
+def test_a_declined_charge_is_known_by_its_reference(stripe: HonestStripe, adapter: Stripe) -> None:
+    sent = order(stripe.card(DECLINED_CARD), on_session=True)
+
+    outcome = adapter.start(sent)
+
+    assert (outcome.state, outcome.reference) == (OutcomeState.FAILED, stripe.intents(sent.number)[0]["id"])
+
+
 def test_a_number_that_was_never_sent(stripe: HonestStripe, adapter: Stripe) -> None:
     number = number_of(new_id())
 
