@@ -111,11 +111,13 @@ def circle_page(uow: UnitOfWork, circle_id: UUID, *, inside: bool, mine: Json | 
     row = uow.row(_CIRCLE, circle_id=circle_id)
     if row is None:
         raise NotFound
+    least = row["question_price"]
     return {
         **{name: row[name] for name in _SHOWN_TO_ALL},
         "id": str(row["id"]),
         "cover_url": cover_url(row["cover_media_id"]),
         "owner": user_card(row["user_id"], row["display_name"], row["avatar_media_id"]),
+        "question_price": None if least is None else {"amount": least, "currency": row["currency"]},
         "closed": row["closed_at"] is not None,
         "quiet_from": _clock(row["quiet_from"]) if inside else None,
         "quiet_to": _clock(row["quiet_to"]) if inside else None,

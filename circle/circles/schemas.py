@@ -118,7 +118,12 @@ class CircleOut(Schema):
     after_expiry = OutStr(required=True, metadata={"example": "paid_term"})
     lookback_days = OutInt(required=True, allow_none=True, metadata=_LOOKBACK)
     anonymous_questions = OutBool(required=True)
-    question_price = OutInt(required=True, allow_none=True, metadata=_QUESTION_PRICE)
+    question_price = Nested(
+        MoneyOut,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Least price of a paid question; null: free."},
+    )
     content_protection = Dict(required=True, metadata={"example": {"no_copy": True}})
     closed = OutBool(required=True, metadata={"example": False})
     created_at = Instant(required=True)

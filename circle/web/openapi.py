@@ -74,4 +74,6 @@ def write_document(rooms: Sequence[Routes]) -> dict[str, Any]:
             blueprint.route(operation.path, methods=[operation.method], endpoint=operation.name)(documented)
         api.register_blueprint(blueprint)
     document: dict[str, Any] = api.spec.to_dict()
+    for unused in ("Error", "PaginationMetadata"):  # flask-smorest's own, in place of which stand ours
+        document["components"]["schemas"].pop(unused, None)
     return document

@@ -72,6 +72,41 @@ def test_every_operation_tells_what_it_is_and_shows_an_example(document: dict[st
                 assert "example" in content, (name, status)
 
 
+def test_whatever_is_edited_may_name_the_version_that_was_seen(document: dict[str, Any]) -> None:
+    patched = {name: one for name, one in operations(document).items() if name.startswith("PATCH ")}
+    blind = {
+        name
+        for name, one in patched.items()
+        if "If-Match" not in {parameter["name"] for parameter in one.get("parameters", ())}
+        or "version" not in _answer_of(document, one)
+    }
+    # A folder is a name, and its owner alone has it: the last word counts.
+    assert blind == {"PATCH /v1/me/bookmark-folders/{folder_id}"}
+
+
+def _answer_of(document: dict[str, Any], operation: dict[str, Any]) -> set[str]:
+    """The fields of an operation's answer."""
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    return set(document["components"]["schemas"][schema]["properties"])
+
+
+def test_money_in_answers_names_its_currency(document: dict[str, Any]) -> None:
+    word = re.compile(r"(^|_)(amount|price|cost|credit|fee|balance|refunded)$")
+    bare = {
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        if not name.endswith(("In", "Patch")) and name != "MoneyOut"
+        for field, of in schema.get("properties", {}).items()
+        if word.search(field) and "integer" in str(of.get("type"))
+    }
+    assert not bare
+
+
+def test_the_document_defines_nothing_that_it_does_not_use(document: dict[str, Any]) -> None:
+    used = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert set(document["components"]["schemas"]) == used
+
+
 @pytest.mark.parametrize("schema", sorted(REQUESTS, key=lambda schema: schema.__name__))
 def test_request_examples_are_accepted(schema: type[ma.Schema]) -> None:
     example = example_of(schema())
