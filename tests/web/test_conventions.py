@@ -8,10 +8,12 @@ import pytest
 from flask import Flask
 
 from circle.config import Settings
+from circle.kernel.clock import ManualClock
 from circle.kernel.errors import TooManyRequests
+from circle.kernel.idempotency import STEPS_LEASE, IdempotencyKey, Steps
 from circle.kernel.queue import SilentDoorbell
 from circle.web.limits import Limit, Limiter
-from tests.client import Api, World
+from tests.client import Api, Reply, World
 from tests.conftest import SECRET
 
 NOBODY_THERE = "redis://127.0.0.1:1"
@@ -218,6 +220,22 @@ def test_a_refused_request_does_not_use_its_key_up(world: World) -> None:
     assert person.api.post("/me/tokens", {"name": "a", "scopes": []}, headers=key).status == 422
 
     person.api.post("/me/tokens", {"name": "a", "scopes": ["read"]}, headers=key).ok(201)
+
+
+def test_a_request_that_is_still_running_is_not_run_again(world: World, clock: ManualClock) -> None:
+    person, sent = world.person(), b'{"provider": "sandbox", "token": "ok"}'
+    scope = f"{person.id} POST /v1/me/payment-methods"
+    running = IdempotencyKey(scope=scope, key="one-tap-0001", request=sent, secrets=[SECRET])
+    Steps(world.units, running).begin()
+
+    def again() -> Reply:
+        headers = {"Idempotency-Key": "one-tap-0001"}
+        kind = "application/json"
+        return person.api.request("POST", "/me/payment-methods", data=sent, content_type=kind, headers=headers)
+
+    assert (again().status, again().code) == (409, "idempotency_key_in_use")
+    clock.advance(STEPS_LEASE)
+    assert again().status == 201
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "中文".encode().decode("latin-1")])
