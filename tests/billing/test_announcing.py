@@ -48,3 +48,19 @@ def test_a_campaign_for_nobody_is_closed_at_once(world: World) -> None:
     assert rows == [2, 0, 0], "announced and closed, once"
     [shown] = circle.owner.api.get(f"{circle.path}/price-campaigns").ok()["items"]
     assert (shown["told"], shown["closed_at"]) == (0, "2026-03-01T04:00:00Z")
+
+
+def test_a_campaign_is_over_once_nobody_is_left_whom_it_changes(world: World, sql: Any) -> None:
+    circle = world.circle()
+    member = world.paying_member(circle)
+    started(world, circle, 1)
+    world.run_billing("campaigns")
+    [shown] = circle.owner.api.get(f"{circle.path}/price-campaigns").ok()["items"]
+    assert (shown["told"], shown["closed_at"]) == (1, None)
+
+    world.refund(member, member.extra["invoice_id"]).ok(201)
+    world.run_billing("campaigns")
+
+    [shown] = circle.owner.api.get(f"{circle.path}/price-campaigns").ok()["items"]
+    assert shown["closed_at"] == "2026-03-01T04:00:00Z"
+    assert sql("SELECT outcome FROM price_changes") == [{"outcome": "left_alone"}]

@@ -65,6 +65,16 @@ def test_who_pays_is_not_let_in_for_nothing_beside_it(world: World) -> None:
     assert world.membership(member, circle)["tier"]["rank"] == 1
 
 
+def test_who_has_it_for_nothing_goes_on_with_the_checkout_of_a_better_tier(world: World) -> None:
+    circle = world.circle(tiers=(("免费", 1, 0), ("学员", 2, 9900)))
+    person = world.person()
+    world.join(person, circle)
+
+    first, again = (world.checkout(person, circle, circle.tier(2)) for _ in range(2))
+
+    assert first["id"] == again["id"]
+
+
 def test_an_approval_stands_where_the_wish_can_not_be_had_any_more(world: World, clock: ManualClock) -> None:
     circle = world.circle(join_policy="approval")
     until = (clock.now() + timedelta(hours=1)).isoformat()

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from stripe import PaymentIntentService
 
 from circle.billing.providers import stripe as stripe_module
 from circle.billing.providers.base import Order, Outcome, OutcomeState, PayoutOrder, RefundOrder, Retry, number_of
@@ -255,8 +256,7 @@ def test_what_has_a_reference_is_found_before_the_search_knows_it(
 ) -> None:
     waiting, charged = order(stripe.card(CAREFUL_CARD), on_session=True), order(stripe.card())
     reference, paid = adapter.start(waiting).reference, adapter.charge(charged)
-    intents = type(adapter._client.payment_intents)
-    monkeypatch.setattr(intents, "search", lambda *_: SimpleNamespace(data=[]))
+    monkeypatch.setattr(PaymentIntentService, "search", lambda *_: SimpleNamespace(data=[]))
     back = refund_of(charged, paid)
 
     assert adapter.query(waiting.number).state == OutcomeState.NOT_FOUND

@@ -1,9 +1,11 @@
 """Stripe's notifications: verified, kept once, and believed in nothing but where to look."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from stripe import PaymentIntentService
 
 from circle.kernel.clock import ManualClock
 from tests.billing.stripes import HonestStripe, number_for, pay
@@ -48,7 +50,7 @@ def test_news_of_other_business_is_taken_and_left_alone(
 
 
 def test_a_webhook_about_the_charge_itself_leads_to_the_payment(
-    world: World, api: Api, clock: ManualClock, stripe: HonestStripe
+    world: World, api: Api, clock: ManualClock, stripe: HonestStripe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     circle, person = world.circle(), world.person()
     checkout = world.checkout(person, circle)
@@ -56,6 +58,8 @@ def test_a_webhook_about_the_charge_itself_leads_to_the_payment(
     pay(person, checkout, stripe.card())
     number = number_for(world, person, checkout)
     [intent] = stripe.intents(number)
+    # Before the search knows of it.
+    monkeypatch.setattr(PaymentIntentService, "search", lambda *_: SimpleNamespace(data=[]))
 
     about = {"id": "ch_1", "object": "charge", "payment_intent": intent["id"], "metadata": {"circle_number": number}}
     headers, body = stripe.webhook(about, clock.now())
