@@ -77,7 +77,7 @@ def grant(at: Connection, role: str) -> None:
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {named}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {named}",
         f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {named}",
-        *(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {named}" for table in kept),
+        *(f"REVOKE UPDATE, DELETE ON {table} FROM {named}" for table in kept),
         # Forgotten with an account; a trigger holds that nothing else is written there.
         f"GRANT UPDATE (note) ON extensions TO {named}",
     ):

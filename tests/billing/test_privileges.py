@@ -1,6 +1,7 @@
 """The role that serves owns nothing: what is written once stays, whoever gets hold of the application's connection."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -89,6 +90,23 @@ def test_who_serves_changes_no_schema_and_reaches_no_file(role: str, shared: Any
         assert refused.value.orig.sqlstate == INSUFFICIENT_PRIVILEGE, statement
 
     assert sql("SELECT version_num FROM alembic_version")
+
+
+def test_who_serves_can_forget_a_person(role: str, world: World, clock: ManualClock, sql: Sql) -> None:
+    circle = world.circle()
+    person, homework = world.member(circle), world.assignment(circle)
+    more = {"user_id": str(person.id), "due_at": (clock.now() + timedelta(days=20)).isoformat(), "note": "生病"}
+    circle.owner.api.post(f"{homework.path}/extensions", more).ok(201)
+
+    person.api.delete("/me", json={}).ok(204)
+
+    assert [row["note"] for row in sql("SELECT note FROM extensions")] == [""]
+
+
+def test_who_serves_may_use_every_sequence(role: str, sql: Sql) -> None:
+    may = "has_sequence_privilege(format('%I.%I', schemaname, sequencename), 'USAGE')"
+
+    assert {row["may"] for row in sql(f"SELECT {may} AS may FROM pg_sequences")} == {True}  # noqa: S608
 
 
 def test_tables_of_the_next_release_are_served_before_the_grant_is_run_again(role: str, sql: Sql) -> None:
