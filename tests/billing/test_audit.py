@@ -6,6 +6,7 @@ from uuid import UUID
 
 from circle.billing.models import Checkout
 from circle.billing.services import payouts
+from circle.billing.services.installation import confirm_installation
 from circle.billing.states import CheckoutStatus
 from tests.builders.billing import idempotency_key
 from tests.client import World
@@ -84,6 +85,17 @@ def test_what_an_operator_does_to_payouts_is_recorded(world: World, clock: Any, 
         ("payout.pay", UUID(paid["id"]), {"amount": 500, "currency": "CNY", "reference": "transfer 17"}),
         ("payout.refuse", UUID(refused["id"]), {"amount": 300, "currency": "CNY", "reason": "unknown account"}),
     ]
+
+
+def test_who_confirms_an_installation_is_recorded(world: World, sql: Any) -> None:
+    operator = world.person()
+    for confirmed_by in (None, operator.id):
+        with world.units.write() as uow:
+            confirm_installation(uow, "sandbox", confirmed_by=confirmed_by)
+
+    found = sql("SELECT subject_kind, actor_id FROM audit_log WHERE action = 'installation.confirm' ORDER BY id")
+
+    assert [(row["subject_kind"], row["actor_id"]) for row in found] == [("provider", None), ("provider", operator.id)]
 
 
 def test_a_refund_that_fails_is_recorded(world: World, sql: Any) -> None:

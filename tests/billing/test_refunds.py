@@ -10,7 +10,7 @@ from tests.builders.billing import idempotency_key
 from tests.client import World
 
 
-def test_a_payer_has_everything_back_within_the_window(world: World, clock: ManualClock) -> None:
+def test_a_payer_has_everything_back_within_the_window(world: World, clock: ManualClock, sql: Any) -> None:
     circle = world.circle()
     member = world.paying_member(circle)
     clock.advance(timedelta(hours=71))
@@ -23,6 +23,7 @@ def test_a_payer_has_everything_back_within_the_window(world: World, clock: Manu
     membership = world.membership(member, circle)
     assert (membership["status"], membership["tier"], membership["subscription"]) == ("expired", None, None)
     assert member.api.get(f"/subscriptions/{member.extra['subscription_id']}").ok()["status"] == "canceled"
+    assert sql("SELECT revoked_for FROM grants") == [{"revoked_for": "refunded"}]
     balance = circle.owner.api.get(f"{circle.path}/balance").ok()
     assert balance["pending"]["amount"] == 0
 
