@@ -26,7 +26,7 @@ LOG_IN = (
 CODES = (Limit("codes", "5/hour", "identity"), Limit("codes", "30/hour", "ip"), Limit("codes", "1000/hour", "all"))
 # Where the password is asked for again, whoever has a session may guess it.
 ASKED_AGAIN = (Limit("password", "20/minute", "user"),)
-EXPORT = (Limit("export", "10/hour", "user"),)
+EXPORT = (Limit("personal_data", "10/hour", "user"),)
 REGISTER = (Limit("register", "20/hour", "ip"), Limit("register", "2000/hour", "all"))
 
 
