@@ -1,17 +1,22 @@
 """What holds for every answer: problems, languages, ids, entity tags, idempotency, limits."""
 
+import re
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 
+from circle.app import _limiter
 from circle.config import Settings
 from circle.kernel.clock import ManualClock
 from circle.kernel.errors import TooManyRequests
 from circle.kernel.idempotency import STEPS_LEASE, IdempotencyKey, Steps
 from circle.kernel.queue import SilentDoorbell
+from circle.web.fields import Instant
 from circle.web.limits import Limit, Limiter
 from tests.client import Api, Reply, World
 from tests.conftest import SECRET
@@ -280,6 +285,53 @@ def test_every_answer_tells_of_the_limit_with_the_least_left(app: Flask, monkeyp
     assert [reply.status for reply in refused] == [401] * 10 + [429]
     assert told == [{"Limit": "10", "Remaining": str(max(9 - n, 0))} for n in range(11)]
     assert refused[-1].headers["RateLimit-Reset"] == refused[-1].headers["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("test_mode", "told", "limit"),
+    [
+        (True, None, 2000),
+        (True, True, 2),
+        (True, False, None),
+        (False, None, 2),
+        (False, True, 2),
+        (False, False, None),
+    ],
+)
+def test_test_mode_raises_the_limits_unless_told(
+    settings: Settings, *, test_mode: bool, told: bool | None, limit: int | None
+) -> None:
+    limiter = _limiter(replace(settings, redis_url=NOBODY_THERE, test_mode=test_mode, rate_limits=told))
+
+    left = limiter.hit(Limit("test", "2/minute"), "somebody")
+
+    assert (left and left.limit) == limit
+
+
+def test_instants_are_told_in_utc(world: World, api: Api) -> None:
+    circle = world.circle(timezone="Asia/Shanghai")
+    post = world.post(circle, access="preview")
+    pages = (
+        circle.owner.api.get("/me"),
+        api.get(circle.path),
+        api.get(post.path),
+        circle.owner.api.get("/me/sessions"),
+    )
+
+    told = [instant for page in pages for instant in re.findall(r'"(\d{4}-\d\d-\d\dT[^"]*)"', page.bytes.decode())]
+    assert len(told) >= len(pages)
+    assert [instant for instant in told if not instant.endswith("Z")] == []
+    shanghai = datetime(2026, 3, 1, 8, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+    assert Instant().serialize("at", {"at": shanghai}) == "2026-03-01T00:00:00Z"
+
+
+def test_only_what_strangers_see_may_be_kept_by_a_cache_for_all(world: World, api: Api) -> None:
+    circle = world.circle()
+
+    assert api.get(circle.path).headers["Cache-Control"] == "public, no-cache"
+    mine = circle.owner.api.get(circle.path)
+    assert mine.headers["Cache-Control"] == "private, no-cache"
+    assert mine.headers["Vary"] == "Authorization, Accept-Language"
 
 
 def test_limits_hold_with_redis_down() -> None:
