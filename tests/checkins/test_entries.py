@@ -124,6 +124,28 @@ def test_what_a_moderator_took_down_does_not_come_back_by_itself(world: World) -
     assert other.api.get(f"{camp.path}/check-ins").ok()["items"] == []
 
 
+def test_what_teachers_and_moderators_do_is_on_record(world: World, sql: Any) -> None:
+    camp = world.camp()
+    author = world.camper(camp)
+    path = f"/check-ins/{world.check_in(camp, author)['id']}"
+    said = [author.api.post(f"{path}/comments", {"body": body}).ok(201)["id"] for body in ("一", "二")]
+    camp.teacher.api.patch(camp.path, {"title": "新名字"}).ok()
+
+    camp.teacher.api.delete(f"/check-in-comments/{said[0]}").ok(204)
+    author.api.delete(f"/check-in-comments/{said[1]}").ok(204)
+    camp.teacher.api.delete(path).ok(204)
+
+    acts = sql(
+        "SELECT action, subject_id FROM audit_log WHERE subject_kind LIKE 'c%' AND action !~ '^circle' ORDER BY id"
+    )
+    assert [(act["action"], str(act["subject_id"])) for act in acts] == [
+        ("camp.open", str(camp.id)),
+        ("camp.edit", str(camp.id)),
+        ("check_in_comment.remove", said[0]),
+        ("check_in.remove", path.rpartition("/")[2]),
+    ]
+
+
 def test_a_deleted_account_leaves_no_words(world: World, sql: Any) -> None:
     camp = world.camp(days=1)
     author, other = world.camper(camp), world.camper(camp, "别人")

@@ -69,6 +69,7 @@ def open_camp(uow: UnitOfWork, caller: Caller, circle_id: UUID, *, themes: Seque
         plan_through(uow, camp, camp.ends_on)
     _check_completion(uow, camp)
     _put_themes(uow, camp, themes)
+    audit.record(uow, caller, "camp.open", circle_id=circle_id, subject_kind="camp", subject_id=camp.id)
     uow.session.flush()
     return camp
 
