@@ -3,15 +3,22 @@
 Programs are those of the wheels; PgBouncer and HAProxy are the system's.
 """
 
+import csv
 import os
 import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+import psycopg
+from psycopg.sql import SQL, Identifier
 
 from circle.embedded.postgres import _copied, _installed, anyone_can_enter
 from circle.embedded.valkey import _program as valkey_program
@@ -151,6 +158,18 @@ class Postgres:
         assert not _WRONG.search(printed), f"{self.host.name}: {statement}\n{printed}"
         return printed.splitlines()
 
+    @contextmanager
+    def held(self, table: str) -> Iterator[None]:
+        """Have a table stand still: it is read, and who writes to it waits in the middle of their transaction."""
+        with psycopg.connect(host=str(self.folder), user="postgres", dbname="circle") as holder:
+            holder.execute(SQL("LOCK TABLE {} IN SHARE MODE").format(Identifier(table)))
+            yield
+
+    def ask_pooler(self, pool: Host, what: str) -> list[dict[str, str]]:
+        """Ask PgBouncer for its `SERVERS` or `CLIENTS`."""
+        at = ("-h", pool.address, "-p", "6432", "-U", "circle", "-d", "pgbouncer")
+        return list(csv.DictReader(self.run("psql", "--csv", *at, "-c", f"SHOW {what}").splitlines()))
+
     def reaches(self, other: "Postgres") -> bool:
         """Whether the other server answers from here."""
         return "accepting" in self.run("pg_isready", "-h", other.host.address, check=False)
@@ -233,10 +252,22 @@ def start_haproxy(host: Host, folder: Path, servers: list[str]) -> None:
     folder.mkdir(exist_ok=True)
     left_out = ("log ", "server ", "bind :443", "http-request redirect", "stats socket")
     lines = (ROOT / "deploy/haproxy.cfg").read_text(encoding="utf-8").splitlines()
+    [options] = {line.split(maxsplit=3)[3] for line in lines if line.strip().startswith("server ")}
     kept = [line for line in lines if not line.strip().startswith(left_out)]
-    kept += [f"    server {server.replace('.', '-').replace(':', '-')} {server}" for server in servers]
+    kept.insert(kept.index("global") + 1, f"    stats socket {folder}/admin.sock mode 600 level admin")
+    kept += [f"    server {server.replace('.', '-').replace(':', '-')} {server} {options}" for server in servers]
     (folder / "haproxy.cfg").write_text("\n".join([*kept, ""]), encoding="utf-8")
     host.start("haproxy", "haproxy", "-W", "-f", folder / "haproxy.cfg")
+
+
+def sent_to(folder: Path, address: str) -> int:
+    """How many requests the proxy waits for at a web host."""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.connect(str(folder / "admin.sock"))
+        asked.sendall(b"show stat\n")
+        printed = b"".join(iter(lambda: asked.recv(65536), b"")).decode()
+    servers = csv.DictReader(printed.removeprefix("# ").splitlines())
+    return sum(int(one["scur"]) for one in servers if one["svname"].startswith(f"{address.replace('.', '-')}-"))
 
 
 _S3 = """

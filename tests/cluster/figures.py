@@ -4,8 +4,8 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-_READS = frozenset({"feed", "page", "search", "own", "me"})
-_SERVER_ERROR = 500
+READS = frozenset({"feed", "page", "search", "own", "me"})
+_REFUSED, _SERVER_ERROR = 400, 500
 
 
 class Seen:
@@ -28,13 +28,13 @@ class Seen:
     def gap(self, *, reads: bool) -> float:
         """The longest time in which nothing was answered well that was asked in it."""
         good = [
-            one["at"] for one in self.requests if (one["what"] in _READS) == reads and 0 < one["status"] < _SERVER_ERROR
+            one["at"] for one in self.requests if (one["what"] in READS) == reads and 0 < one["status"] < _SERVER_ERROR
         ]
         return max((later - before for before, later in pairwise(good)), default=0.0)
 
     def outage(self, *, reads: bool) -> float:
         """From the act to the last failure of the kind; 0 where none failed."""
-        failed = [one["at"] for one in self.failed if (one["what"] in _READS) == reads and one["at"] >= self.acted]
+        failed = [one["at"] for one in self.failed if (one["what"] in READS) == reads and one["at"] >= self.acted]
         return max(failed) - self.acted if failed else 0.0
 
     def slow(self, share: float = 0.99) -> float:
@@ -45,6 +45,17 @@ class Seen:
     def longest(self) -> float:
         """How long the slowest request took, answered or not."""
         return max(float(one["at"] - one["sent"]) for one in self.requests)
+
+    def waited_for(self, moment: float, least: float) -> list[dict[str, Any]]:
+        """Requests that were under way at a moment, and had no answer for so long after it."""
+        return [one for one in self.requests if one["sent"] < moment and one["at"] > moment + least]
+
+    def went_through(self, requests: list[dict[str, Any]]) -> float:
+        """When the last of some writes, tried again with its key, was answered well."""
+        keys = {one["key"] for one in requests}
+        well = {one["key"]: one["at"] for one in self.requests if one["key"] in keys and 0 < one["status"] < _REFUSED}
+        assert well.keys() == keys
+        return float(max(well.values()))
 
     def kinds(self) -> str:
         """What failures were, the most frequent first."""

@@ -2,7 +2,8 @@
 
 `prepare`: a creator opens a circle, sells a tier; members join. `run`: so many requests a second by clients that keep
 their connection; a write that got no answer is tried again with its key until it gets one, as an app does. Each line of
-the output is one request: when it was sent and answered (seconds of one clock), what it was, its status (0: no answer).
+the output is one request: when it was sent and answered (seconds of one clock), what it was, its status (0: no answer),
+its key if it writes.
 """
 
 import http.client
@@ -22,7 +23,7 @@ _AGAIN_SECONDS = 0.2
 _GIVE_UP_SECONDS = 90.0
 _MEMBERS = 24
 # Every fourth device writes, four times out of five; the others read: for who writes, reads from the primary.
-_WRITERS, _WRITES = 4, 80
+WRITERS, _WRITES = 4, 80
 # Of 100 reads; and of 100 writes so many are somebody new who joins and pays.
 _READS = (("feed", 76), ("page", 10), ("search", 7), ("me", 7))
 _BUYERS = 5
@@ -62,7 +63,8 @@ class Client:
         if status >= _SERVER_ERROR:
             self._hang_up()
         code = answer.get("code") if isinstance(answer, dict) else answer if status == 0 else None
-        self.seen.append({"sent": sent, "at": time.monotonic(), "what": what, "status": status, "code": code})
+        at = time.monotonic()
+        self.seen.append({"sent": sent, "at": at, "what": what, "status": status, "code": code, "key": key})
         return status, answer
 
     def surely(self, what: str, path: str, body: Any) -> Any:
@@ -145,7 +147,7 @@ class Crowd:
         due = time.monotonic() + self._pause * number / self._clients
         while due < self._end:
             time.sleep(max(0.0, due - time.monotonic()))
-            if number % _WRITERS == 0 and luck.random() * 100 < _WRITES:
+            if number % WRITERS == 0 and luck.random() * 100 < _WRITES:
                 self._write(client, luck)
             else:
                 self._read(client, luck)

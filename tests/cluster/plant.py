@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ _DUE = """
     + (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND failed_at IS NULL AND due_at <= now())
 """
 _SCANS = "SELECT coalesce(seq_scan, 0) + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'posts'"
+_WAIT_FOR_POSTS = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'posts'::regclass"
 _FOLLOWERS = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
 WEB_PORTS = (8001, 8002)
 DRAIN_SECONDS = 2
@@ -193,6 +195,19 @@ class Cluster:
         """How often the standby has looked for posts: lists of feed and search do."""
         [count] = self.standby.sql(_SCANS)
         return int(count)
+
+    def at_work_on(self, web: Host) -> int:
+        """How many requests a web host has not answered yet, as the proxy sees it."""
+        return engines.sent_to(self.folder / "proxy", web.address)
+
+    def writing(self) -> Counter[str]:
+        """How many requests wait in a transaction for posts that are held, by web host: the pooler knows whose."""
+        waiting = set(self.primary.sql(_WAIT_FOR_POSTS))
+        webs = {web.address for web in self.webs}
+        clients = {one["ptr"]: one["addr"] for one in self.primary.ask_pooler(self.pool, "CLIENTS")}
+        servers = self.primary.ask_pooler(self.pool, "SERVERS")
+        found = (clients.get(one["link"], "") for one in servers if one["remote_pid"] in waiting)
+        return Counter(address for address in found if address in webs)
 
     def upright(self) -> None:
         """Wait until every part answers, each web process, too, and the standby follows."""
