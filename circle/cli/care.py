@@ -43,13 +43,24 @@ def doctor(context: click.Context) -> None:
 
 @circle.command(name="after-restore")
 def after_restore() -> None:
-    """Run once after the database came from a back-up, before anything is started."""
+    """Run once after the database came from a back-up, before anything is started; as the owner of the tables."""
+    from psycopg.errors import InsufficientPrivilege
+    from sqlalchemy.exc import ProgrammingError
+
     from circle.billing.services import breaker
     from circle.kernel import changes
 
-    with installation(settings_here()) as units, units.write() as uow:
-        changes.begin_generation(uow)
-        breaker.stop_after_restore(uow)
+    try:
+        with installation(settings_here()) as units, units.write() as uow:
+            changes.begin_generation(uow)
+            breaker.stop_after_restore(uow)
+    except ProgrammingError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise click.ClickException(
+                "nothing was done: only the owner of the tables may do this; "
+                "let DATABASE_URL name the role that `circle release` is run as"
+            ) from None
+        raise
     click.echo(
         "clients will fetch anew what was taken back; automatic charges wait for `circle billing release-breaker`"
     )

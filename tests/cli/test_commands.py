@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from circle.app import create_app
 from circle.cli import circle
@@ -167,6 +168,25 @@ def test_after_a_restore_automatic_charges_wait_for_the_operator(run: Run) -> No
 
     assert "WRONG  automatic charges are not stopped: " in run("doctor").output
     assert run("billing", "release-breaker").output == "released: restored\n"
+    assert "ok     automatic charges are not stopped" in run("doctor").output
+
+
+def test_a_role_that_owns_no_tables_is_told_who_brings_a_back_up_to_life(run: Run, environ: dict[str, str]) -> None:
+    owner, role = make_url(environ["DATABASE_URL"]), f"serving_{uuid4().hex[:8]}"
+    with create_engine(owner, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'"))
+        connection.execute(text(f"GRANT {role} TO CURRENT_USER"))
+        try:
+            assert run("db", "grant", role).exit_code == 0
+
+            serving = owner.set(username=role, password="secret").render_as_string(hide_password=False)
+            result = run("after-restore", DATABASE_URL=serving)
+        finally:
+            connection.execute(text(f"DROP OWNED BY {role}"))
+            connection.execute(text(f"DROP ROLE {role}"))
+
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: nothing was done: only the owner of the tables may do this")
     assert "ok     automatic charges are not stopped" in run("doctor").output
 
 
