@@ -199,6 +199,19 @@ def test_a_deleted_account_leaves_no_words_behind(world: World, clock: ManualClo
     assert deleted_are_forgotten(units) is None
 
 
+def test_a_deleted_account_leaves_no_face_and_no_code(world: World, sql: Any) -> None:
+    person = world.person()
+    face = str(world.media(person, purpose="avatar"))
+    person.api.patch("/me", {"avatar_media_id": face}).ok()
+    person.api.post("/auth/codes", {"email": person.email, "purpose": "login"}).ok(204)
+
+    person.api.delete("/me", json={}).ok(204)
+
+    assert sql("SELECT avatar_media_id FROM users WHERE id = :id", id=person.id)[0]["avatar_media_id"] is None
+    assert sql("SELECT 1 FROM one_time_codes WHERE value = :email", email=person.email) == []
+    assert sql("SELECT 1 FROM media WHERE owner_id = :id AND attached_to IS NOT NULL", id=person.id) == []
+
+
 def test_the_doctor_names_what_a_deleted_account_left(world: World, units: Units, sql: Any) -> None:
     person = world.person()
     person.api.delete("/me", json={}).ok(204)
