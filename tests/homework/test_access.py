@@ -230,10 +230,10 @@ def test_a_showcase_needs_consent_and_becomes_the_authors_post(world: World) -> 
     work = world.hand_in(assignment, author, "那年冬天很冷")
     column = circle.owner.api.post(f"{circle.path}/columns", {"name": "优秀作业"}).ok(201)
     show = f"/submissions/{work['id']}/showcase"
-    world.review(work, circle.owner, "excellent")
-
     assert circle.owner.api.post(show).code == "no_consent"
     author.api.put(f"{assignment.path}/mine/consent").ok(204)
+    assert circle.owner.api.post(show).code == "wrong_state", "nobody has judged it"
+    world.review(work, circle.owner, "excellent")
     assert fellow.api.post(show).status in {403, 404}
     circle.owner.api.post(show, {"column_id": column["id"]}).ok(200)
 

@@ -124,6 +124,18 @@ def test_a_penalty_per_day_begun_is_taken_off_the_score(world: World, clock: Man
     assert world.my_work(assignment, member)["score"] == 68
 
 
+def test_late_work_loses_no_more_than_its_score(world: World, clock: ManualClock) -> None:
+    circle = world.circle()
+    assignment = world.assignment(circle, late_policy="penalty", penalty_percent=60)
+    member = world.member(circle)
+    clock.advance(9 * DAY)
+
+    late = world.hand_in(assignment, member)
+
+    assert late["penalty_percent"] == 100
+    assert world.review(late, circle.owner, "scored", score=85)["final_score"] == 0
+
+
 def test_late_work_is_refused_after_the_cut_off(world: World, clock: ManualClock) -> None:
     circle = world.circle()
     member = world.member(circle)

@@ -113,6 +113,21 @@ def test_the_mean_of_the_peers_is_the_score(world: World) -> None:
     assert assignment.circle.owner.api.get(f"{assignment.path}/queue").ok()["items"] == []
 
 
+def test_fewer_peers_than_wanted_give_no_score(world: World, clock: ManualClock) -> None:
+    assignment = peer_assignment(world, 2)
+    author, only = (world.member(assignment.circle) for _ in range(2))
+    work = world.hand_in(assignment, author, "一")
+    world.hand_in(assignment, only, "二")
+
+    only.api.post(f"/submissions/{work['id']}/peer-review", {"rubric": BEST}).ok(201)
+
+    assert world.my_work(assignment, author)["state"] == "submitted", "somebody may still come"
+    clock.advance(timedelta(days=3))
+    world.close_peer_reviews()
+    queue = assignment.circle.owner.api.get(f"{assignment.path}/queue").ok()["items"]
+    assert work["id"] in {one["submission_id"] for one in queue}
+
+
 def test_a_peer_review_needs_a_whole_rubric_and_a_task(world: World) -> None:
     assignment = peer_assignment(world, 1)
     author, reviewer = (world.member(assignment.circle) for _ in range(2))

@@ -34,6 +34,16 @@ def test_the_missing_list_names_exactly_those_who_owe(world: World, clock: Manua
     assert owing.api.get(f"{assignment.path}/missing").code == "missing_permission"
 
 
+def test_who_need_not_do_it_until_it_has_passed_owes_nothing_more(world: World) -> None:
+    circle = world.circle()
+    assignment = world.assignment(circle, redo_until_passed=False)
+    work = world.hand_in(assignment, world.member(circle))
+
+    world.review(work, circle.owner, "redo")
+
+    assert world.missing(assignment) == []
+
+
 def test_who_joined_after_it_was_due_owes_nothing(world: World, clock: ManualClock) -> None:
     circle = world.circle()
     assignment = world.assignment(circle)

@@ -333,3 +333,28 @@ def test_worst_is_not_nothing(world: World) -> None:
     )
 
     assert review["score"] == 2
+
+
+def test_a_verdict_on_an_older_version_is_not_that_of_the_work(world: World) -> None:
+    circle = world.circle()
+    member = world.member(circle)
+    assignment = world.assignment(circle)
+    older, _newer = (world.hand_in(assignment, member, body) for body in ("一", "二"))
+
+    world.review(older, circle.owner, "excellent", score=100)
+
+    mine = world.my_work(assignment, member)
+    assert (mine["state"], mine["score"]) == ("submitted", None)
+    assert len(circle.owner.api.get(f"{assignment.path}/queue").ok()["items"]) == 1
+
+
+def test_a_newer_version_is_free_to_be_claimed(world: World) -> None:
+    circle = world.circle()
+    one, other = (world.member(circle, role="admin") for _ in range(2))
+    assignment, member = world.assignment(circle), world.member(circle)
+    world.hand_in(assignment, member, "一")
+    one.api.post(f"{assignment.path}/queue/claim").ok(200)
+
+    newer = world.hand_in(assignment, member, "二")
+
+    assert other.api.post(f"{assignment.path}/queue/claim").ok()["submission_id"] == newer["id"]
