@@ -57,6 +57,36 @@ def test_the_price_and_the_term_follow_from_the_day_of_payment(
     assert world.membership(member, circle)["access_until"] == ends
 
 
+def test_the_price_of_who_is_charged_by_itself_stays_when_no_card_is_left(world: World, clock: ManualClock) -> None:
+    member = world.subscriber(three_prices(world))
+    member.api.delete(f"/me/payment-methods/{member.extra['method_id']}").ok(204)
+    clock.advance(timedelta(days=23))
+    world.run_billing("bill")
+    clock.advance(timedelta(days=8, hours=1))
+
+    world.run_billing("bill", "end")
+
+    assert world.subscription(member)["status"] == "past_due"
+    assert world.renewals(member)[0]["amount"]["amount"] == 1524
+
+
+def test_a_coupon_of_one_price_takes_off_what_is_paid_late(world: World, clock: ManualClock) -> None:
+    circle = three_prices(world)
+    world.coupon(circle, percent=20, duration="forever", price_ids=[str(circle.tier(1).price_id)])
+    member = world.person()
+    joined = world.join(member, circle, coupon="SPRING")
+    world.pay(member, joined["checkout"])
+    member.extra["subscription_id"] = joined["subscription"]["id"]
+    clock.advance(timedelta(days=20))
+    world.run_billing("bill")
+    assert world.renewals(member)[0]["amount"]["amount"] == 1219, "80 % of 80 %"
+
+    clock.advance(timedelta(days=12))
+    world.run_billing("end")
+
+    assert world.renewals(member)[0]["amount"]["amount"] == 1372, "80 % of 90 %"
+
+
 def test_the_anchor_survives_an_early_payment_and_moves_with_a_late_one(world: World, clock: ManualClock) -> None:
     circle = world.circle()
     member = world.subscriber(circle, collection="manual")
