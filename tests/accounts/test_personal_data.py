@@ -32,6 +32,7 @@ from tests.builders.homework import RUBRIC
 from tests.builders.people import Person
 from tests.client import World
 
+PASSWORD = "a good password"
 FIGURES = (UUID, int, float, bool, Decimal, datetime, date, time, timedelta)
 
 
@@ -186,17 +187,31 @@ def may_hold_text(column: Column[Any]) -> bool:
 
 
 def test_a_deleted_account_leaves_no_words_behind(world: World, clock: ManualClock, units: Units, sql: Any) -> None:
-    person = somebody_everywhere(world, clock, units)
+    person = somebody_everywhere(world, clock, units, sql)
     mark = "UPDATE users SET deleted_at = {} WHERE id = :id"
 
     sql(mark.format("now()"), id=person.id)
     with units.read() as uow:
         what_has_to_go = left_behind(uow).keys()
     sql(mark.format("NULL"), id=person.id)
-    person.api.delete("/me", json={}).ok(204)
+    words = said_in(sql, person)
+    person.api.delete("/me", json={"password": PASSWORD}).ok(204)
 
     assert what_has_to_go == GONE | EMPTIED.keys()
+    assert words == {f"{table}.{name}" for table, names in EMPTIED.items() for name in names}
     assert deleted_are_forgotten(units) is None
+    assert said_in(sql, person) == set()
+
+
+def said_in(sql: Any, person: Person) -> set[str]:
+    """The columns that are to be emptied and say something of somebody."""
+    said = "SELECT 1 FROM {table} WHERE {owner} = :id AND {name}::text NOT IN ('', '[]', '{{}}') LIMIT 1"
+    return {
+        f"{table}.{name}"
+        for table, names in EMPTIED.items()
+        for name in names
+        if sql(said.format(table=table, owner=OWNED[table], name=name), id=person.id)
+    }
 
 
 def test_a_deleted_account_leaves_no_face_and_no_code(world: World, sql: Any) -> None:
@@ -220,13 +235,15 @@ def test_the_doctor_names_what_a_deleted_account_left(world: World, units: Units
     assert deleted_are_forgotten(units) == "1 rows of users of deleted accounts"
 
 
-def somebody_everywhere(world: World, clock: ManualClock, units: Units) -> Person:
+def somebody_everywhere(world: World, clock: ManualClock, units: Units, sql: Any) -> Person:
     """Somebody with a row, and words, in every table that forgets people."""
     circle = world.circle()
     teacher = world.member(circle, role="guest")
     person = world.paying_member(circle)
-    person.api.patch("/me", {"bio": "写小说的"}).ok()
+    person.api.patch("/me", {"bio": "写小说的", "password": PASSWORD}).ok()
     person.api.post("/me/tokens", {"name": "script", "scopes": ["read"]}).ok(201)
+    person.api.patch(f"{circle.path}/membership", {"alias": "老林"}).ok()
+    sql("UPDATE memberships SET answers = ARRAY['为了写完'] WHERE user_id = :id", id=person.id)
     circle.owner.api.patch(f"{circle.path}/members/{person.id}", {"note": "写小说的"}).ok()
     world.gift(circle, person, message="生日快乐")
     _read(world, person, world.post(circle))
@@ -264,3 +281,4 @@ def _check_in(world: World, person: Person, circle: Any) -> None:
     person.api.post(f"{camp.path}/join").ok()
     entry = world.check_in(camp, person, body="第一天")
     person.api.post(f"/check-ins/{entry['id']}/comments", {"body": "加油"}).ok(201)
+    circle.owner.api.put(f"/check-ins/{entry['id']}/note", {"body": "细节写得好。"}).ok(204)
