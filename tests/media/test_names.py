@@ -17,6 +17,7 @@ from circle.media.types import TYPES
         ("setup.exe", "application/zip", "setup.exe.zip"),
         ("a<b>:c?.pdf", "application/pdf", "a_b__c_.pdf"),
         ("\u200b.png", "image/png", "_.png"),
+        ("a\u202egnp.exe", "image/png", "a_gnp.exe.png"),
         (".png", "image/png", "png.png"),
         ("...", "image/png", "file.png"),
         ("", "image/gif", "file.gif"),
