@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from circle.billing.invariants import violations
 from circle.billing.models import Invoice, PaymentAttempt, Refund, Subscription
-from circle.billing.oversight_models import Finding, FindingStatus, ReconciledDay, SettlementLine
+from circle.billing.oversight_models import BreakerTrip, Finding, FindingStatus, ReconciledDay, SettlementLine
 from circle.billing.payout_models import Payout
 from circle.billing.providers.base import Providers
 from circle.billing.services import breaker
@@ -25,6 +25,12 @@ log = structlog.get_logger(__name__)
 STUCK_AFTER = timedelta(hours=1)
 # Books are compared every hour; so many days behind, they are not.
 _DAYS_BEHIND = 2
+_WHY_STOPPED = {
+    breaker.Rule.TOO_OFTEN: "a period was to be charged once too often, {numbers}",
+    breaker.Rule.TOO_MUCH: "more than the price was to be charged, {numbers}",
+    breaker.Rule.TOO_MANY: "{charges} charges on one day, where at most {usual} are usual",
+    breaker.Rule.RESTORED: "the database was restored, and what was charged after the back-up is not known here",
+}
 _SENT = (AttemptStatus.PROCESSING, AttemptStatus.REQUIRES_ACTION)
 
 
@@ -118,8 +124,13 @@ def breaker_is_closed(units: Units) -> str | None:
         trips = breaker.open_trips(uow)
     if not trips:
         return None
-    why = "; ".join(f"{trip.rule} {trip.detail}" for trip in trips)
+    why = "; ".join(_why_stopped(trip) for trip in trips)
     return f"automatic charges are stopped: {why}. Look, then run `circle billing release-breaker`"
+
+
+def _why_stopped(trip: BreakerTrip) -> str:
+    numbers = ", ".join(trip.detail.get("numbers", []))
+    return f"{_WHY_STOPPED[breaker.Rule(trip.rule)].format(**{**trip.detail, 'numbers': numbers})} ({trip.rule})"
 
 
 def installation_is_original(units: Units) -> str | None:

@@ -72,9 +72,14 @@ def test_an_amount_above_the_price_is_not_charged(
 
     world.run_billing("charge")
 
+    [number] = [
+        row["number"] for row in sql("SELECT number FROM payment_attempts WHERE invoice_id = :id", id=wrong["id"])
+    ]
     assert paid(world, member, other) == 0, "not even those of the batch that are right"
     assert trips(sql) == ["too_much"]
-    assert "release-breaker" in (breaker_is_closed(world.units) or "")
+    assert f"to be charged, {number} (too_much). Look, then run `circle billing release-breaker`" in (
+        breaker_is_closed(world.units) or ""
+    )
     assert sql("SELECT tries FROM payment_attempts WHERE status = 'created'") == [{"tries": 0}] * 2
     assert [row["action"] for row in sql("SELECT action FROM audit_log WHERE action LIKE 'breaker%'")] == [
         "breaker.trip"

@@ -123,9 +123,12 @@ def test_payouts_are_listed_approved_and_paid(run: Run, world: World, clock: Man
 
 def test_the_breaker_is_shown_and_released(run: Run, world: World, clock: ManualClock, sql: Any) -> None:
     earned(world, clock)
-    sql("INSERT INTO breaker_trips (id, rule, detail, tripped_at) VALUES (uuid_v7(), 'too_much', '{}', now())")
+    sql(
+        "INSERT INTO breaker_trips (id, rule, detail, tripped_at) VALUES (uuid_v7(), 'too_much', :detail, now())",
+        detail='{"numbers": ["A1", "B2"]}',
+    )
 
-    assert "WRONG  automatic charges are stopped: too_much" in run("status").output
+    assert "charges are stopped: more than the price was to be charged, A1, B2 (too_much). Look" in run("status").output
     assert "but nothing would be sent: the breaker is open" in run("run", "--dry").output
     assert run("release-breaker").output == "released: too_much\n"
     assert run("release-breaker").output == "the breaker was not open\n"
