@@ -3,7 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+from circle.checkins.invariants import figures_are_derived
+from circle.checkins.services.rebuilding import rebuild_camps
 from circle.kernel.clock import ManualClock
+from circle.kernel.uow import Units
 from tests.client import World
 
 DAY = timedelta(days=1)
@@ -164,6 +167,21 @@ def test_a_deleted_account_leaves_no_words(world: World, sql: Any) -> None:
     assert (certificate["valid"], certificate["holder"]) == (False, "")
     assert len(other.api.get(f"{camp.path}/rankings").ok()["items"]) == 1
     assert sql("SELECT count(*) AS n FROM check_in_days WHERE user_id = :id", id=author.id)[0]["n"] == 1
+
+
+def test_an_owner_who_is_gone_from_a_closed_circle_is_in_no_ranking(world: World, units: Units) -> None:
+    camp = world.camp()
+    owner, other = camp.circle.owner, world.camper(camp)
+    owner.api.post(f"{camp.path}/join").ok(200)
+    world.check_in(camp, owner)
+    world.check_in(camp, other)
+    owner.api.patch(camp.circle.path, {"closed": True}).ok()
+
+    owner.api.delete("/me", json={}).ok(204)
+
+    assert figures_are_derived(units) is None
+    assert rebuild_camps(units) == 0
+    assert [one["user"]["id"] for one in other.api.get(f"{camp.path}/rankings").ok()["items"]] == [str(other.id)]
 
 
 def test_a_copy_of_ones_data_has_days_and_entries(world: World) -> None:

@@ -20,7 +20,7 @@ WITH derived AS (
     SELECT member.user_id, streaks.run, streaks.alive_until, streaks.longest, total.*,
         CASE WHEN streaks.alive_until < :today THEN 0 ELSE streaks.run END AS streak,
         member.left_at IS NULL AND EXISTS (
-            SELECT FROM memberships
+            SELECT FROM memberships JOIN users ON users.id = memberships.user_id AND users.deleted_at IS NULL
             WHERE circle_id = camp.circle_id AND user_id = member.user_id AND status = 'active'
         ) AS ranked
     FROM camp_members AS member
