@@ -89,6 +89,8 @@ class RqDoorbell:
 
     def _ring_gathered(self, job: str) -> None:
         with self._lock:
+            if job not in self._gathered:
+                return  # sent by `settle` before its time
             self._gathered.discard(job)
             self._rung[job] = elapsed()
         self._send(job)

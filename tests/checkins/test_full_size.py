@@ -99,6 +99,7 @@ def _do_days(sql: Any, camp: BuiltCamp, days: int) -> None:
     )
 
 
+@pytest.mark.reliability
 def test_no_page_of_a_full_camp_reads_many_rows_for_each_that_it_returns(
     world: World, member: tuple[BuiltCamp, Person], units: Units, sql: Any
 ) -> None:

@@ -104,6 +104,7 @@ def test_up_runs_everything_says_where_and_leaves_nothing(start_up: StartUp) -> 
     assert not (up.data / "run.json").exists()
 
 
+@pytest.mark.reliability
 def test_after_a_kill_the_next_up_recovers(start_up: StartUp) -> None:
     first = start_up()
     before = first.ready()

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from circle.app import create_app
 from circle.config import Settings
 from circle.embedded import Engines
+from circle.kernel.queue import RqDoorbell
 from circle.kernel.uow import Units
 from circle.web.connections import close_connections, db
 from tests.conftest import SECRET
@@ -104,6 +105,9 @@ class Installation:
 
     def close(self) -> None:
         self._running.close()
+        # A ring that goes out later would reach the next test.
+        if isinstance(self.units.doorbell, RqDoorbell):
+            self.units.doorbell.settle()
         self.redis.flushdb()
         self.redis.close()
         with self.app.app_context():

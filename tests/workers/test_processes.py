@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import psutil
+import pytest
 from redis import Redis
 
 from circle.app import create_app
 from circle.config import Settings
 from circle.embedded.datafolder import random_free_port
 from circle.jobs import JobLog
-from circle.kernel.queue import QUEUES
+from circle.kernel.queue import QUEUES, RqDoorbell
 from circle.testmode import unless_draining
 from circle.web.connections import close_connections, db
 from tests.embedded.waiting import wait_for
@@ -42,6 +43,22 @@ def test_many_rings_wait_as_one(installation: Installation) -> None:
     assert installation.redis.llen("rq:queue:default") == 1
 
 
+def test_what_was_gathered_and_sent_early_is_not_sent_again(installation: Installation) -> None:
+    doorbell = RqDoorbell(installation.redis)
+    for _ in range(2):
+        doorbell.ring("outbox.relay")
+        doorbell.answer("outbox.relay")
+
+    doorbell.settle()
+    doorbell.answer("outbox.relay")
+
+    wait_for(
+        lambda: not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()),
+        "the moment to be over",
+    )
+    assert installation.redis.llen("rq:queue:default") == 2
+
+
 def test_a_flushed_redis_costs_delay_only(installation: Installation) -> None:
     installation.ask_for_code("flushed@example.org")
     installation.redis.flushdb()
@@ -66,6 +83,7 @@ def test_without_redis_requests_succeed_and_the_work_is_done_later(installation:
     installation.wait_for_mail("later@example.org")
 
 
+@pytest.mark.reliability
 def test_workers_and_clock_wait_for_a_redis_that_is_away(installation: Installation) -> None:
     port = random_free_port("127.0.0.1")
     given = installation.redis.connection_pool.connection_kwargs
@@ -82,6 +100,7 @@ def test_workers_and_clock_wait_for_a_redis_that_is_away(installation: Installat
         assert workers.end() == clock.end() == 0
 
 
+@pytest.mark.reliability
 def test_a_killed_worker_is_replaced(installation: Installation) -> None:
     crew = installation.run("workers", "default")
     wait_for(lambda: len(crew.children()) == 1, "the worker")
@@ -105,6 +124,7 @@ def test_a_stop_ends_every_process(installation: Installation) -> None:
     assert not psutil.wait_procs(everybody, timeout=2)[1]
 
 
+@pytest.mark.reliability
 def test_a_crew_killed_outright_leaves_nobody_behind(installation: Installation) -> None:
     crew = installation.run("workers", "default")
     wait_for(lambda: len(crew.children()) == 1, "the worker")
