@@ -103,6 +103,12 @@ class Subscription(Base):
 
     __table_args__ = (
         Index("uq_subscriptions_live", "membership_id", unique=True, postgresql_where=text(_one_of("status", LIVE))),
+        Index("ix_subscriptions_circle", "circle_id", "id"),
+        Index(
+            "ix_subscriptions_payment_method",
+            "payment_method_id",
+            postgresql_where=text("payment_method_id IS NOT NULL"),
+        ),
         Index(
             "ix_subscriptions_ending",
             "current_period_end",
@@ -192,6 +198,8 @@ class Invoice(Base):
         ),
         Index("ix_invoices_payer", "payer_id", "created_at", "id"),
         Index("ix_invoices_membership", "membership_id"),
+        Index("ix_invoices_circle", "circle_id", "id"),
+        Index("ix_invoices_subscription", "subscription_id", postgresql_where=text("subscription_id IS NOT NULL")),
         Index(
             "ix_invoices_release",
             "refundable_until",
@@ -279,7 +287,7 @@ class Checkout(Base):
 
     id: Mapped[Id]
     invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoices.id"), unique=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     status: Mapped[str]
     expires_at: Mapped[datetime]
     created_at: Mapped[datetime]

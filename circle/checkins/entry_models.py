@@ -89,7 +89,7 @@ class CheckInComment(Base):
     removed_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index("ix_check_in_comments_entry", "check_in_id", "id", postgresql_where=text("removed_at IS NULL")),
+        Index("ix_check_in_comments_check_in", "check_in_id", "id"),
     )
 
 

@@ -176,6 +176,7 @@ class Work(Base):
 
     __table_args__ = (
         UniqueConstraint("assignment_id", "user_id"),
+        Index("ix_works_circle", "circle_id", "id"),
         Index("ix_works_handed_in", "assignment_id", "id", postgresql_where=text("attempts > 0")),
         Index("ix_works_by_time", "assignment_id", "submitted_at", "id", postgresql_where=text("attempts > 0")),
         Index(
@@ -219,6 +220,7 @@ class Submission(Base):
 
     __table_args__ = (
         UniqueConstraint("work_id", "number"),
+        Index("ix_submissions_circle", "circle_id", "id"),
         CheckConstraint("number > 0", name="number"),
         CheckConstraint("late_seconds >= 0", name="late_seconds"),
     )

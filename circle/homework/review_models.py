@@ -29,7 +29,7 @@ class Review(Versioned, Base):
     circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"))
     assignment_id: Mapped[UUID] = mapped_column(ForeignKey("assignments.id"))
     work_id: Mapped[UUID] = mapped_column(ForeignKey("works.id"), index=True)
-    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submissions.id"))
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submissions.id"), index=True)
     reviewer_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     peer: Mapped[bool] = mapped_column(default=False)
     verdict: Mapped[str]
@@ -49,6 +49,7 @@ class Review(Versioned, Base):
         # Two assistants never judge the same version.
         Index("uq_reviews_teacher", "submission_id", unique=True, postgresql_where=text("NOT peer")),
         Index("uq_reviews_peer", "work_id", "reviewer_id", unique=True, postgresql_where=text("peer")),
+        Index("ix_reviews_circle", "circle_id", "id"),
         CheckConstraint("verdict IN ('passed', 'redo', 'excellent', 'scored')", name="verdict"),
         CheckConstraint("(score IS NULL) = (final_score IS NULL)", name="score"),
         CheckConstraint("verdict <> 'scored' OR score IS NOT NULL", name="scored"),

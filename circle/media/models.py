@@ -105,6 +105,7 @@ class Media(Base):
         CheckConstraint("size > 0", name="size"),
         CheckConstraint("num_nulls(circle_id, counted) IN (0, 2)", name="counted"),
         Index("ix_media_attached", "attached_to", "position", postgresql_where=text("attached_to IS NOT NULL")),
+        Index("ix_media_circle", "circle_id", postgresql_where=text("circle_id IS NOT NULL")),
         Index("ix_media_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_media_turn", text("turn_at NULLS FIRST"), postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_media_turns_of", "owner_id", "turn_at", postgresql_where=text("due_at IS NOT NULL")),

@@ -99,7 +99,7 @@ class Grant(Base):
 
     id: Mapped[Id]
     circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"))
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     membership_id: Mapped[UUID] = mapped_column(ForeignKey("memberships.id"))
     tier_id: Mapped[UUID] = mapped_column(ForeignKey("tiers.id"))
     source: Mapped[str]
@@ -114,6 +114,7 @@ class Grant(Base):
         # One thing grants access once: a doubled webhook can't lengthen a term.
         UniqueConstraint("source", "source_id", "membership_id"),
         Index("ix_grants_membership", "membership_id", "ends_at", postgresql_where=text("revoked_at IS NULL")),
+        Index("ix_grants_circle", "circle_id", "id"),
         Index("ix_grants_ending", "ends_at", postgresql_where=text("revoked_at IS NULL AND ends_at IS NOT NULL")),
         CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="term"),
         CheckConstraint("source IN ('invoice', 'trial', 'grace', 'gift', 'comp', 'import', 'free')", name="source"),

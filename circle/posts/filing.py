@@ -6,7 +6,7 @@ They stand beside the posts because every list of posts filters on them.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from circle.kernel.db import Base, Id, Versioned
@@ -92,4 +92,5 @@ class ColumnItem(Base):
     __table_args__ = (
         Index("ix_column_items_order", "column_id", "position", "post_id"),
         Index("ix_column_items_post", "post_id"),
+        Index("ix_column_items_section", "section_id", postgresql_where=text("section_id IS NOT NULL")),
     )

@@ -207,7 +207,7 @@ class Answer(Versioned, Base):
     id: Mapped[Id]
     post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id"), unique=True)
     circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"))
-    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     body: Mapped[str]
     attachments: Mapped[list[Json]] = mapped_column(JSONB, default=list)
     created_at: Mapped[datetime]
@@ -255,7 +255,7 @@ class Comment(Versioned, Base):
     id: Mapped[Id]
     post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id"))
     circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"))
-    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("comments.id"))
     body: Mapped[str]
     status: Mapped[str]
@@ -270,6 +270,7 @@ class Comment(Versioned, Base):
     __table_args__ = (
         Index("ix_comments_post", "post_id", "created_at", "id", postgresql_where=text("parent_id IS NULL")),
         Index("ix_comments_replies", "parent_id", "created_at", "id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("ix_comments_repliers", "post_id", "status", "author_id"),
         Index("ix_comments_circle", "circle_id", text("created_at DESC"), text("id DESC")),
         Index("ix_comments_held", "circle_id", "created_at", "id", postgresql_where=text("status = 'review'")),
         Index("ix_comments_trashed", "trashed_at", postgresql_where=text("status = 'trashed' AND body <> ''")),
@@ -281,7 +282,7 @@ class Reaction(Base):
     __tablename__ = "reactions"
 
     post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id"), primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
     emoji: Mapped[str] = mapped_column(primary_key=True)
     circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"))
     created_at: Mapped[datetime]
@@ -293,7 +294,7 @@ class Mention(Base):
     __tablename__ = "mentions"
 
     subject_id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
     subject_kind: Mapped[str]
     circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"))
     post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id"))
@@ -340,7 +341,7 @@ class Report(Base):
 
     id: Mapped[Id]
     circle_id: Mapped[UUID] = mapped_column(ForeignKey("circles.id"))
-    reporter_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    reporter_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     subject_kind: Mapped[str]
     subject_id: Mapped[UUID]
     reason: Mapped[str]

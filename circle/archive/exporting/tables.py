@@ -88,6 +88,10 @@ def _posts(whose: Whose) -> ColumnElement[bool]:
     )
 
 
+def _of_memberships(column: Any) -> Where:
+    return _below(column, memberships.Membership, _of_circle(memberships.Membership))
+
+
 def _of_posts(column: Any) -> Where:
     return _below(column, posts.Post, _posts)
 
@@ -168,7 +172,7 @@ TABLES: tuple[Kept, ...] = (
     Kept(circles.Price, _of_circle(circles.Price)),
     Kept(memberships.Membership, _of_circle(memberships.Membership), frozenset({"invitation_id"})),
     Kept(memberships.Grant, _of_circle(memberships.Grant)),
-    Kept(memberships.Seat, _below(memberships.Seat.tier_id, circles.Tier, _of_circle(circles.Tier))),
+    Kept(memberships.Seat, _of_memberships(memberships.Seat.membership_id)),
     Kept(memberships.Trial, _of_circle(memberships.Trial)),
     Kept(posts.BlockedWord, _of_circle(posts.BlockedWord)),
     Kept(filing.Tag, _of_circle(filing.Tag)),
@@ -195,7 +199,7 @@ TABLES: tuple[Kept, ...] = (
         reviews.ReviewRevision,
         _below(reviews.ReviewRevision.review_id, reviews.Review, _of_circle(reviews.Review)),
     ),
-    Kept(reviews.PeerTask, _of_assignments(reviews.PeerTask.assignment_id)),
+    Kept(reviews.PeerTask, _below(reviews.PeerTask.work_id, homework.Work, _of_circle(homework.Work))),
     Kept(camps.Camp, _of_circle(camps.Camp)),
     Kept(camps.CampDay, _of_camps(camps.CampDay.camp_id)),
     Kept(camps.CampTheme, _of_camps(camps.CampTheme.camp_id)),
