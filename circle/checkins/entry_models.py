@@ -88,9 +88,7 @@ class CheckInComment(Base):
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
 
-    __table_args__ = (
-        Index("ix_check_in_comments_check_in", "check_in_id", "id"),
-    )
+    __table_args__ = (Index("ix_check_in_comments_check_in", "check_in_id", "id"),)
 
 
 class Certificate(Base):

@@ -1,4 +1,4 @@
-"""What is asked for by its parent is found by an index: a table that grows with the installation is not read for one row.
+"""What is asked for by its parent is found by an index: a table that grows is not read for one row.
 
 Every foreign key leads an index of all rows, or has its line here. Small data doesn't show one that is missing.
 """
@@ -130,7 +130,7 @@ def test_every_foreign_key_leads_an_index_or_says_why_not() -> None:
 
 @pytest.mark.parametrize(("column", "narrower"), NARROWER.items())
 def test_what_is_asked_for_by_another_column_is_found_by_that(column: str, narrower: str) -> None:
-    assert narrower in set(leading(Base.metadata.tables[column.split(".")[0]]))
+    assert narrower in set(leading(Base.metadata.tables[column.partition(".")[0]]))
 
 
 @pytest.mark.parametrize("name", sorted(PARTIAL))
