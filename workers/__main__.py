@@ -20,6 +20,7 @@ from circle import jobs
 from circle.app import create_app
 from circle.config import SettingError, Settings
 from circle.kernel.clock import elapsed
+from circle.kernel.forking import TOLD_TO_END, forget_handlers_in_forks
 from circle.kernel.queue import QUEUES
 from circle.kernel.valkey import connect
 from workers.runtime import QueueWorker, die_with_parent, install
@@ -33,7 +34,7 @@ _RESTART_PAUSE_SECONDS = 1.0
 # Jobs at work at a stop get this long; then their processes are killed and their leases bring the rows back.
 _GRACE_SECONDS = 6.0
 _KILL_AFTER_SECONDS = 2.0
-_TOLD_TO_END = (signal.SIGTERM, signal.SIGINT)
+_HEARD = (*TOLD_TO_END, signal.SIGCHLD)
 
 
 @dataclass
@@ -54,8 +55,9 @@ class Crew:
         self._events: SimpleQueue[int] = SimpleQueue()
 
     def run(self) -> None:
-        for number in (*_TOLD_TO_END, signal.SIGCHLD):
+        for number in _HEARD:
             signal.signal(number, self._note)
+        forget_handlers_in_forks(_HEARD)
         while not self._stopping:
             self._start_missing()
             self._wait(_RESTART_PAUSE_SECONDS)
@@ -77,7 +79,7 @@ class Crew:
         for child in self._children:
             if child.pid is None and child.start_at <= elapsed():
                 crew = os.getpid()
-                child.pid = _fork()
+                child.pid = os.fork()
                 if child.pid == 0:
                     _be_worker(self._redis_url, child.queue, crew)
 
@@ -110,23 +112,6 @@ class Crew:
         for child in self._running():
             assert child.pid is not None  # noqa: S101 - for the type checker
             os.kill(child.pid, number)
-
-
-def _fork() -> int:
-    """Fork a child that ends when it is told to, from its first moment.
-
-    It has the crew's handlers at first, which would take no notice; and Python forgets what arrives while it forks. So
-    signals wait outside until those handlers are gone.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD_TO_END)
-    try:
-        pid = os.fork()
-        if pid == 0:
-            for number in (*_TOLD_TO_END, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_DFL)
-        return pid
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD_TO_END)
 
 
 def _be_worker(redis_url: str, queue: str, crew: int) -> None:

@@ -15,6 +15,7 @@ import click
 
 from circle.cli.root import DATA, ROOT, circle, installation, read_settings
 from circle.kernel.clock import elapsed
+from circle.kernel.forking import forget_handlers_in_forks
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -55,32 +56,10 @@ def web() -> None:
             respawn_failed_workers=True,
             workers_kill_timeout=_WEB_GRACE_SECONDS,
         )
-        _end_forked_processes_when_told()
+        forget_handlers_in_forks()
         if settings.drain_seconds:
             server.on_startup(lambda: _drain_first(server.signal_handler_interrupt, settings.drain_seconds))
         server.serve(target_loader=load_app, wrap_loader=False)
-
-
-def _end_forked_processes_when_told() -> None:
-    """Until a forked process has handlers of its own, it ends by default when a signal tells it to.
-
-    A fork has its parent's handlers, which would take no notice; and Python forgets what arrives while it forks. So
-    signals wait outside from before the fork until the handlers are gone.
-    """
-    told = (signal.SIGTERM, signal.SIGINT)
-
-    def wait_outside() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, told)
-
-    def let_in() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, told)
-
-    def forget_parent() -> None:
-        for number in told:
-            signal.signal(number, signal.SIG_DFL)
-        let_in()
-
-    os.register_at_fork(before=wait_outside, after_in_parent=let_in, after_in_child=forget_parent)
 
 
 def _drain_first(end: Callable[[], None], seconds: int) -> None:
