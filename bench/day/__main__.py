@@ -77,7 +77,7 @@ def live(run: Whole, town: Town, engine: Engine, *, rate: float, seconds: float,
     with watching(run, engine, seconds) as watch:
         record = asyncio.run(_live(run, town, DAY, rate=rate, seconds=seconds, night=lambda: fall(engine)))
     after = settled(engine, _PATIENCE_SECONDS)
-    telling.phases(record)
+    telling.phases(record, watch)
     telling.kinds(record)
     telling.parts(record, watch)
     telling.work(watch, record.written, renewals=renewals, after=after)

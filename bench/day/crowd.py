@@ -28,7 +28,8 @@ class Record:
     """What was measured: seconds from due to answered by phase and kind, and what went wrong."""
 
     latencies: "dict[tuple[str, str], array[float]]" = field(default_factory=lambda: defaultdict(lambda: array("f")))
-    # How long each phase was.
+    # When each phase began last, and how long it was.
+    began: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     written: Written = field(default_factory=Written)
@@ -62,10 +63,12 @@ class Crowd:
             lasts = seconds * phase.share / whole
             self._phase = phase.name
             self.record.seconds[phase.name] = self.record.seconds.get(phase.name, 0) + lasts
+            self.record.began[phase.name] = at
             begun(phase)
             await self._arrivals(phase, at, at + lasts)
             at += lasts
         self._phase = LEAVING
+        self.record.began[LEAVING] = at
         while self._visits:
             await asyncio.wait(self._visits)
         self.record.seconds[LEAVING] = loop.time() - at

@@ -11,13 +11,17 @@ from bench.day.watch import FLAT, JUDGED, Watch
 _SHOWN = 10
 
 
-def phases(record: Record) -> None:
-    print("\n| part of the day | requests | a second | p50 | p99 | longest |\n| --- | --- | --- | --- | --- | --- |")
+def phases(record: Record, watch: Watch) -> None:
+    """Print each part of the day, and how slow the machine was then beside its fastest of the day."""
+    print("\n| part of the day | requests | a second | p50 | p99 | longest | the machine's own time |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, seconds in record.seconds.items():
-        taken = record.of(phase=name)
-        print(f"| {name} | {len(taken):,} | {len(taken) / seconds:,.1f} | {_times(taken)} |")
+        taken, began = record.of(phase=name), record.began[name]
+        slow = watch.slowness(began, began + seconds)
+        print(f"| {name} | {len(taken):,} | {len(taken) / seconds:,.1f} | {_times(taken)} | x {slow:.2f} |")
     taken = record.of()
-    print(f"| all | {len(taken):,} | {len(taken) / sum(record.seconds.values()):,.1f} | {_times(taken)} |")
+    slow, whole = watch.slowness(0, float("inf")), sum(record.seconds.values())
+    print(f"| all | {len(taken):,} | {len(taken) / whole:,.1f} | {_times(taken)} | x {slow:.2f} |")
 
 
 def kinds(record: Record) -> None:

@@ -18,6 +18,7 @@ CROWD = "the crowd itself"
 FLAT = 1.05
 _LOOKS = 90
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 2.0, 15.0
+_PROBE_EVERY_SECONDS = 1.0
 _OWED = """
 SELECT (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND failed_at IS NULL AND due_at <= now()) AS outbox,
     (SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0) FROM outbox
@@ -35,6 +36,14 @@ class Watch:
     most_owed: dict[str, float] = field(default_factory=dict)
     # Seconds of CPU of each part, and of the crowd itself.
     cpu: dict[str, float] = field(default_factory=dict)
+    # When a fixed piece of work was done, and how many seconds of CPU it took: a machine is not always as fast.
+    probes: list[tuple[float, float]] = field(default_factory=list)
+
+    def slowness(self, begins: float, ends: float) -> float:
+        """Return how much longer the fixed work took then (median) than at its fastest (the best twentieth)."""
+        fastest = sorted(taken for _, taken in self.probes)
+        then = [taken for at, taken in self.probes if begins <= at < ends]
+        return statistics.median(then) / fastest[len(fastest) // 20] if then else 0.0
 
     def quarter(self, part: str, number: int) -> float:
         """Return the median MiB of a part in the first, second, third or last quarter."""
@@ -83,8 +92,20 @@ def _cpu(run: Whole) -> dict[str, float]:
     return {**cpu_seconds(run), CROWD: time.process_time()}
 
 
+def _probe() -> tuple[float, float]:
+    began, kept = time.thread_time(), {}
+    for number in range(5_000):
+        kept[number * 7_919 % 10_007] = str(number)
+    return time.monotonic(), time.thread_time() - began
+
+
 def _look(run: Whole, engine: Engine, watch: Watch, is_over: threading.Event, every: float) -> None:
-    while not is_over.wait(every):
+    look_at = time.monotonic() + every
+    while not is_over.wait(_PROBE_EVERY_SECONDS):
+        watch.probes.append(_probe())
+        if time.monotonic() < look_at:
+            continue
+        look_at += every
         watch.memory.append({part: used / MEGABYTE for part, used in memory(run).pss.items()})
         for name, count in owed(engine).items():
             watch.most_owed[name] = max(count, watch.most_owed.get(name, 0.0))
