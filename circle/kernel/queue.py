@@ -36,7 +36,7 @@ _WAITING_SECONDS = 30
 _QUIET_SECONDS = 2.0
 # Rings of one job that a process sends within this time are one ring, sent when it is over: each is a forked process
 # and costs some 45 ms of CPU, twenty times what it does for one post.
-_GATHER_SECONDS = 0.5
+_GATHER_SECONDS = 1.0
 
 
 def queue_of(job: str) -> str:
