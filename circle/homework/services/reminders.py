@@ -84,6 +84,8 @@ def remind_due_soon(uow: UnitOfWork) -> int:
         Assignment.remind_hours > 0,
         Assignment.last_due_at > uow.now,
         Assignment.opens_at <= uow.now,
+        # Nobody's due time is before everybody's: said again, so that only assignments near theirs are looked into.
+        Assignment.due_at - ahead <= uow.now,
         due_at > uow.now,
         due_at - ahead <= uow.now,
     )
@@ -97,7 +99,7 @@ def remind_overdue(uow: UnitOfWork) -> int:
     """
     due_at = due_of_member()
     since = uow.now - TELL_OVERDUE_WITHIN
-    over = and_(Assignment.last_due_at > since, due_at <= uow.now, due_at > since)
+    over = and_(Assignment.last_due_at > since, Assignment.due_at <= uow.now, due_at <= uow.now, due_at > since)
     asked_in_time = exists().where(
         Review.submission_id == Work.submission_id,
         ~Review.peer,
