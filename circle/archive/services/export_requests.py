@@ -11,7 +11,7 @@ from circle.archive.errors import ExportRunning
 from circle.archive.export_models import FORMATS, STATUS, Export, ExportFormat, ExportScope, ExportStatus
 from circle.archive.exporting.building import Wanted
 from circle.archive.policy import require_exporter
-from circle.archive.services.turns import choose_alone
+from circle.archive.services.turns import OPEN_EXPORT, choose_alone
 from circle.kernel import audit
 from circle.kernel.caller import Caller
 from circle.kernel.errors import Invalid
@@ -86,7 +86,7 @@ def find_due(uow: UnitOfWork, *, is_long: bool) -> Export | None:
     due = (
         select(Export)
         .where(
-            Export.finished_at.is_(None),
+            OPEN_EXPORT,
             Export.is_long == is_long,
             Export.leased_until <= uow.now,
             # What has its circle's turn and no worker any more goes on.

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import exists, func, or_, select
 
-from circle.archive.export_models import Export
+from circle.archive.export_models import Export, ExportStatus
 from circle.archive.models import Import, ImportStatus
 from circle.kernel.clock import elapsed
 from circle.kernel.uow import UnitOfWork, Units
@@ -21,6 +21,8 @@ SLICE = timedelta(minutes=10)
 # An archive of so many bytes takes longer to be fetched and looked through than the short have.
 LARGE_BYTES = 256 * 1024 * 1024
 # As the table's indexes have it.
+# In the words of their indexes.
+OPEN_EXPORT = Export.status.in_([str(one) for one in (ExportStatus.QUEUED, ExportStatus.RUNNING)])
 OPEN_IMPORT = Import.status.in_([str(one) for one in (ImportStatus.QUEUED, ImportStatus.RUNNING, ImportStatus.UNDOING)])
 # What an import says of itself once it comes to what no turn before has written.
 _WRITING = "writing"
@@ -70,5 +72,5 @@ def choose_alone(uow: UnitOfWork) -> None:
 
 def _somebody_waits(uow: UnitOfWork) -> bool:
     imports = exists().where(OPEN_IMPORT, Import.is_long, Import.leased_until <= uow.now)
-    exports = exists().where(Export.finished_at.is_(None), Export.is_long, Export.leased_until <= uow.now)
+    exports = exists().where(OPEN_EXPORT, Export.is_long, Export.leased_until <= uow.now)
     return bool(uow.session.scalar(select(or_(imports, exports))))
