@@ -20,7 +20,10 @@ _AFTER_THE_END = timedelta(days=3)
 # Ranked members by figure, for camps so large that counting all who are above somebody would cost.
 _TALLY = text("""
 WITH large AS (
-    SELECT camp_id FROM camp_standings WHERE camp_id = ANY(:camps) AND ranked GROUP BY camp_id HAVING count(*) > :least
+    -- One more than so many are looked for, not all counted.
+    SELECT camp_id FROM unnest(CAST(:camps AS uuid[])) AS camp (camp_id) WHERE EXISTS (
+        SELECT FROM camp_standings AS standing WHERE standing.camp_id = camp.camp_id AND ranked OFFSET :least
+    )
 ), counted AS (
     SELECT camp_id, 'streak' AS by, streak AS value, count(*) AS members
     FROM camp_standings JOIN large USING (camp_id) WHERE ranked GROUP BY camp_id, streak
@@ -48,11 +51,13 @@ TALLIED_FROM = 200
 
 def running_camps(uow: UnitOfWork, *which: ColumnElement[bool]) -> Iterator[Camp]:
     """Yield the camps that somebody is or was in until a few days ago, and for which `which` holds."""
-    recent = (uow.now - _AFTER_THE_END).date()
-    running = select(Camp).where(
-        Camp.planned_until >= recent, Camp.starts_on <= uow.now.date() + timedelta(days=1), *which
-    )
+    running = select(Camp).where(*_running(uow), *which)
     yield from uow.session.scalars(running.order_by(Camp.planned_until, Camp.id))
+
+
+def _running(uow: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
+    recent = (uow.now - _AFTER_THE_END).date()
+    return Camp.planned_until >= recent, Camp.starts_on <= uow.now.date() + timedelta(days=1)
 
 
 def sweep_streaks(uow: UnitOfWork) -> int:
@@ -74,5 +79,5 @@ def sweep_streaks(uow: UnitOfWork) -> int:
 
 def tally_ranks(uow: UnitOfWork) -> int:
     """Count figures of large camps anew; return how many counts changed."""
-    camps = [camp.id for camp in running_camps(uow)]
+    camps = uow.session.scalars(select(Camp.id).where(*_running(uow))).all()
     return uow.session.scalar(_TALLY, {"camps": camps, "least": TALLIED_FROM}) or 0 if camps else 0
