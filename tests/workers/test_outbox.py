@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from circle import jobs, testmode
 from circle.checks import outbox_is_empty_enough
 from circle.kernel import outbox
 from circle.kernel.clock import ManualClock
+from circle.kernel.isolation import counting
 from circle.kernel.queue import SilentDoorbell
-from circle.kernel.uow import Units
+from circle.kernel.uow import UnitOfWork, Units
 from tests.client import Api, World
+from workers import housekeeping
 
 RELAY = jobs.load_job(outbox.RELAY)
 TIDY = jobs.load_job("housekeeping.tidy")
@@ -103,3 +106,17 @@ def test_what_has_served_is_forgotten(
 
     assert TIDY.run(units) == 0
     assert [row["key"] for row in sql("SELECT key FROM outbox")] == ["poison"]
+
+
+def test_housekeeping_that_fails_keeps_no_other_from_its_turn(units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget_too_much(uow: UnitOfWork) -> int:
+        return int(uow.session.execute(text("SELECT 1 / 0")).scalar_one())
+
+    def forget_three(uow: UnitOfWork) -> int:
+        return 3
+
+    monkeypatch.setattr(housekeeping, "HOUSEKEEPING", (forget_too_much, forget_three))
+
+    with counting() as set_aside:
+        assert TIDY.run(units) == 3
+    assert set_aside == ["housekeeping_failed"]
