@@ -179,10 +179,8 @@ def _next_subscribers(uow: UnitOfWork, campaign: PriceCampaign, limit: int) -> l
             Subscription.user_id,
             literal(uow.now, PriceChange.created_at.type),
         )
-        # By the circle's roster: subscriptions have no index of their own for it.
-        .join(Membership, Membership.id == Subscription.membership_id)
         .where(
-            Membership.circle_id == campaign.circle_id,
+            Subscription.circle_id == campaign.circle_id,
             Subscription.price_id == campaign.from_price_id,
             Subscription.status.in_(_GOING_ON),
             Subscription.created_at <= campaign.created_at,
