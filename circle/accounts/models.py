@@ -116,6 +116,7 @@ class OneTimeCode(Base):
     used_at: Mapped[datetime | None]
 
     __table_args__ = (
+        Index("ix_one_time_codes_value", "value"),
         Index(
             "uq_one_time_codes_live",
             "kind",

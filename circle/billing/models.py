@@ -199,6 +199,7 @@ class Invoice(Base):
         Index("ix_invoices_payer", "payer_id", "created_at", "id"),
         Index("ix_invoices_membership", "membership_id"),
         Index("ix_invoices_circle", "circle_id", "id"),
+        Index("ix_invoices_renewals", "circle_id", postgresql_where=text("kind = 'renewal' AND status = 'open'")),
         Index("ix_invoices_subscription", "subscription_id", postgresql_where=text("subscription_id IS NOT NULL")),
         Index(
             "ix_invoices_release",

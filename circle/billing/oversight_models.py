@@ -36,7 +36,7 @@ class SettlementLine(Base):
     fee: Mapped[BigInt]
     at: Mapped[datetime]
 
-    __table_args__ = (Index("ix_settlement_lines_day", "provider", "day"),)
+    __table_args__ = (Index("ix_settlement_lines_of_day", "day", "provider"),)
 
 
 class ReconciledDay(Base):

@@ -90,6 +90,7 @@ class Assignment(Versioned, Base):
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
     __table_args__ = (
+        Index("ix_assignments_all", "circle_id", "id"),
         Index("ix_assignments_circle", "circle_id", "opens_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_assignments_last_due", "last_due_at", postgresql_where=text("deleted_at IS NULL")),
         CheckConstraint("audience IN ('all', 'tier', 'named', 'cohort')", name="audience"),

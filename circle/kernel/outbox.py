@@ -68,6 +68,8 @@ class OutboxMessage(Base):
     error: Mapped[str | None]
 
     __table_args__ = (
+        Index("ix_outbox_failed", "failed_at", postgresql_where=text("failed_at IS NOT NULL")),
+        Index("ix_outbox_delivered", "delivered_at", postgresql_where=text("delivered_at IS NOT NULL")),
         Index("ix_outbox_due", "due_at", postgresql_where=text(_WAITS)),
         Index("ix_outbox_later", "due_at", postgresql_where=text(f"turn IS NULL AND {_WAITS}")),
         Index("ix_outbox_turn", "topic", "turn", "due_at", postgresql_where=text(f"turn IS NOT NULL AND {_WAITS}")),

@@ -39,6 +39,8 @@ class Notification(Base):
             postgresql_where=text("in_app AND read_at IS NULL"),
         ),
         Index("ix_notifications_circle_id", "circle_id"),
+        # They come in the order of time: what is to be forgotten lies together.
+        Index("ix_notifications_age", "created_at", postgresql_using="brin"),
     )
 
 

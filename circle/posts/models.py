@@ -88,6 +88,7 @@ class Post(Versioned, Base):
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
     __table_args__ = (
+        Index("ix_posts_import", "import_id", "id", postgresql_where=text("import_id IS NOT NULL")),
         Index(
             "ix_posts_feed",
             "circle_id",

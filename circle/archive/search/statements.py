@@ -271,9 +271,11 @@ def _visible(found: Any, each: FromClause) -> Any:
     own = and_(found.author_id == _param("reader_id", Uuid()), each.c.keeps_own_work)
     work = is_there(
         select(Work.id)
+        .select_from(Submission)
+        .join(Work, and_(Work.id == Submission.work_id, Work.submission_id == Submission.id))
         .join(Assignment, Assignment.id == Work.assignment_id)
-        .where(Work.submission_id == found.subject_id, Assignment.deleted_at.is_(None))
-        .correlate_except(Work, Assignment)
+        .where(Submission.id == found.subject_id, Assignment.deleted_at.is_(None))
+        .correlate_except(Submission, Work, Assignment)
     )
     of_homework = and_(found.kind == constant(Found.SUBMISSION), or_(own, each.c.teaches), work)
     return or_(of_post, of_homework)
