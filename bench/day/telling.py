@@ -18,10 +18,10 @@ def phases(record: Record, watch: Watch) -> None:
     for name, seconds in record.seconds.items():
         taken, began = record.of(phase=name), record.began[name]
         slow = watch.slowness(began, began + seconds)
-        print(f"| {name} | {len(taken):,} | {len(taken) / seconds:,.1f} | {_times(taken)} | x {slow:.2f} |")
+        print(f"| {name} | {len(taken):,} | {len(taken) / seconds:,.1f} | {_times(taken)} | {_slower(slow)} |")
     taken = record.of()
     slow, whole = watch.slowness(0, float("inf")), sum(record.seconds.values())
-    print(f"| all | {len(taken):,} | {len(taken) / whole:,.1f} | {_times(taken)} | x {slow:.2f} |")
+    print(f"| all | {len(taken):,} | {len(taken) / whole:,.1f} | {_times(taken)} | {_slower(slow)} |")
 
 
 def kinds(record: Record) -> None:
@@ -97,6 +97,10 @@ def _times(taken: Sequence[float]) -> str:
 
 def _at(taken: Sequence[float], share: float) -> str:
     return f"{quantile(taken, share) * 1000:,.0f}"
+
+
+def _slower(times: float) -> str:
+    return f"x {times:.2f}" if times else "-"  # too short for a look
 
 
 def _word(fine: object) -> str:
