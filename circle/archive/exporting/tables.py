@@ -88,10 +88,6 @@ def _posts(whose: Whose) -> ColumnElement[bool]:
     )
 
 
-def _of_memberships(column: Any) -> Where:
-    return _below(column, memberships.Membership, _of_circle(memberships.Membership))
-
-
 def _of_posts(column: Any) -> Where:
     return _below(column, posts.Post, _posts)
 
@@ -172,7 +168,10 @@ TABLES: tuple[Kept, ...] = (
     Kept(circles.Price, _of_circle(circles.Price)),
     Kept(memberships.Membership, _of_circle(memberships.Membership), frozenset({"invitation_id"})),
     Kept(memberships.Grant, _of_circle(memberships.Grant)),
-    Kept(memberships.Seat, _of_memberships(memberships.Seat.membership_id)),
+    Kept(
+        memberships.Seat,
+        _below(memberships.Seat.membership_id, memberships.Membership, _of_circle(memberships.Membership)),
+    ),
     Kept(memberships.Trial, _of_circle(memberships.Trial)),
     Kept(posts.BlockedWord, _of_circle(posts.BlockedWord)),
     Kept(filing.Tag, _of_circle(filing.Tag)),

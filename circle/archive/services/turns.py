@@ -20,8 +20,7 @@ SHORT = timedelta(minutes=1)
 SLICE = timedelta(minutes=10)
 # An archive of so many bytes takes longer to be fetched and looked through than the short have.
 LARGE_BYTES = 256 * 1024 * 1024
-# As the table's indexes have it.
-# In the words of their indexes.
+# As the tables' indexes have it: a planner takes no other words for the same.
 OPEN_EXPORT = Export.status.in_([str(one) for one in (ExportStatus.QUEUED, ExportStatus.RUNNING)])
 OPEN_IMPORT = Import.status.in_([str(one) for one in (ImportStatus.QUEUED, ImportStatus.RUNNING, ImportStatus.UNDOING)])
 # What an import says of itself once it comes to what no turn before has written.
